@@ -182,7 +182,7 @@ impl App {
             let mut removed = 0;
             while let Some(at) = position {
                 let (table, expiry) = (Arc::clone(&table), Arc::clone(&expiry));
-                let act = move |connection: &mut _| purge::points(connection, &table, &expiry, at);
+                let act = move |connection: &mut _| purge::points(connection, &table, &expiry, &at);
                 let (points, next) = self.store().write(act).await?;
                 removed += points;
                 position = next;

@@ -11,7 +11,8 @@ mod refers_to;
 
 pub use self::across::bad_time_zone;
 use self::across::{
-    identity_problem, note_uses, personal_problems, time_zone_problem, webhook_problems,
+    identity_problem, note_people, note_uses, personal_problems, time_zone_problem,
+    webhook_problems,
 };
 use self::build::Builder;
 use self::person::PersonSpec;
@@ -110,6 +111,8 @@ pub struct StreamSpec {
     pub core: BTreeSet<String>,
     /// Whose data the rows are.
     pub person: PersonSpec,
+    /// Whether a row is, or refers to, what has to do with a person.
+    pub concerns_people: bool,
     /// How long old versions are kept.
     pub history: History,
     /// The columns of a combo list's entry, where this stream mirrors the combo lists.
@@ -227,6 +230,7 @@ pub fn streams(
     problems.extend(webhook_problems(connector));
     combos::connect(connector, &mut specs, &mut problems);
     note_uses(&mut specs);
+    note_people(&mut specs);
     if problems.is_empty() {
         Ok(specs)
     } else {
@@ -419,6 +423,7 @@ impl StreamSpec {
             combo: self.reference(column),
             refers_to: self.refers_to(column, source),
         };
+        let history = history != History::Off;
         Table {
             source: source.clone(),
             stream: self.name.clone(),
@@ -427,9 +432,19 @@ impl StreamSpec {
             partition: self.partition.clone(),
             newest: self.newest,
             removed_status: self.removed_status.clone(),
-            history: history != History::Off,
+            series: !history && self.has_points(),
+            history,
             person: self.person.of_source(source),
         }
+    }
+
+    /// Whether its rows are points: read through time, known by item and time, and nobody's, so that none is ever erased.
+    fn has_points(&self) -> bool {
+        let Some(window) = &self.window else {
+            return false;
+        };
+        let key = self.partition.iter().chain([&window.column]);
+        !self.concerns_people && key.eq(&self.key)
     }
 
     /// A template's text for an item.

@@ -77,6 +77,8 @@ impl<'a> Cell<'a> {
             }
             Self::Real(number) => {
                 bytes.push(REAL);
+                // SQLite stores -0.0 as 0: a row that is read back is the one that was written.
+                let number = number + 0.0;
                 bytes.extend_from_slice(&number.to_le_bytes());
             }
             Self::Text(text) => {
@@ -164,6 +166,64 @@ impl<'a> Cells<'a> {
     }
 }
 
+/// A cell as it lies in a row: a text is not looked at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RawCell<'a> {
+    /// No value.
+    Null,
+    /// As [`Cell::Keep`].
+    Keep,
+    /// A whole number.
+    Integer(i64),
+    /// A number.
+    Real(f64),
+    /// Text, in UTF-8.
+    Text(&'a [u8]),
+}
+
+impl<'a> Cells<'a> {
+    /// The same cells for what compares and stores them only.
+    pub fn raw(self) -> RawCells<'a> {
+        RawCells(self.0)
+    }
+
+    /// As [`Cells::at`].
+    pub fn raw_at(self, column: usize) -> RawCell<'a> {
+        self.after(column).raw().next().unwrap_or(RawCell::Null)
+    }
+}
+
+/// The cells of one row, unlooked at.
+#[derive(Clone, Copy, Debug)]
+pub struct RawCells<'a>(&'a [u8]);
+
+impl<'a> Iterator for RawCells<'a> {
+    type Item = RawCell<'a>;
+
+    fn next(&mut self) -> Option<RawCell<'a>> {
+        let (tag, rest) = self.0.split_first()?;
+        let (cell, rest) = match *tag {
+            INTEGER => {
+                let (number, rest) = rest.split_first_chunk::<8>()?;
+                (RawCell::Integer(i64::from_le_bytes(*number)), rest)
+            }
+            REAL => {
+                let (number, rest) = rest.split_first_chunk::<8>()?;
+                (RawCell::Real(f64::from_le_bytes(*number)), rest)
+            }
+            TEXT => {
+                let (length, rest) = rest.split_first_chunk::<4>()?;
+                let (text, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+                (RawCell::Text(text), rest)
+            }
+            KEEP => (RawCell::Keep, rest),
+            _ => (RawCell::Null, rest),
+        };
+        self.0 = rest;
+        Some(cell)
+    }
+}
+
 /// How many bytes the first cell takes; none when there is no whole one.
 fn length_of_first(bytes: &[u8]) -> Option<usize> {
     let (tag, rest) = bytes.split_first()?;
@@ -179,25 +239,15 @@ impl<'a> Iterator for Cells<'a> {
     type Item = Cell<'a>;
 
     fn next(&mut self) -> Option<Cell<'a>> {
-        let (tag, rest) = self.0.split_first()?;
-        let (cell, rest) = match *tag {
-            INTEGER => {
-                let (number, rest) = rest.split_first_chunk::<8>()?;
-                (Cell::Integer(i64::from_le_bytes(*number)), rest)
-            }
-            REAL => {
-                let (number, rest) = rest.split_first_chunk::<8>()?;
-                (Cell::Real(f64::from_le_bytes(*number)), rest)
-            }
-            TEXT => {
-                let (length, rest) = rest.split_first_chunk::<4>()?;
-                let (text, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-                (Cell::Text(std::str::from_utf8(text).ok()?), rest)
-            }
-            KEEP => (Cell::Keep, rest),
-            _ => (Cell::Null, rest),
+        let mut raw = self.raw();
+        let cell = match raw.next()? {
+            RawCell::Null => Cell::Null,
+            RawCell::Keep => Cell::Keep,
+            RawCell::Integer(number) => Cell::Integer(number),
+            RawCell::Real(number) => Cell::Real(number),
+            RawCell::Text(text) => Cell::Text(std::str::from_utf8(text).ok()?),
         };
-        self.0 = rest;
+        self.0 = raw.0;
         Some(cell)
     }
 }

@@ -274,16 +274,12 @@ fn plain_timestamp(text: &str) -> Option<String> {
     if !decimals.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let mut written = String::with_capacity(24);
-    written.push_str(&text[..10]);
-    written.push('T');
-    written.push_str(&text[11..19]);
-    written.push('.');
-    for digit in 0..3 {
-        written.push(char::from(*decimals.get(digit).unwrap_or(&b'0')));
-    }
-    written.push('Z');
-    Some(written)
+    let mut written = *b"0000-00-00T00:00:00.000Z";
+    written[..10].copy_from_slice(&bytes[..10]);
+    written[11..19].copy_from_slice(&bytes[11..19]);
+    let decimals = &decimals[..decimals.len().min(3)];
+    written[20..20 + decimals.len()].copy_from_slice(decimals);
+    std::str::from_utf8(&written).ok().map(str::to_owned)
 }
 
 /// A day alone, or followed by midnight without an offset.
@@ -302,12 +298,17 @@ fn plain_day(text: &str) -> Option<&str> {
 
 /// Whether this begins with a day and a time, such as `2026-02-03T07:15:42`.
 fn is_plain_start(bytes: &[u8]) -> bool {
-    const SHAPE: &[u8; 19] = b"0000-00-00T00:00:00";
-    let shaped = bytes.iter().zip(SHAPE).all(|(byte, shape)| match shape {
-        b'0' => byte.is_ascii_digit(),
-        b'T' => *byte == b'T' || *byte == b' ',
-        _ => byte == shape,
-    });
+    let Some((month, rest)) = bytes.split_first_chunk::<8>() else {
+        return false;
+    };
+    let Some(([ten, one, between], rest)) = rest.split_first_chunk::<3>() else {
+        return false;
+    };
+    let shaped = YEAR_AND_MONTH.fits(month)
+        && ten.is_ascii_digit()
+        && one.is_ascii_digit()
+        && matches!(between, b'T' | b' ')
+        && rest.first_chunk().is_some_and(|time| TIME.fits(time));
     let two = |at: usize| (bytes[at] - b'0') * 10 + (bytes[at + 1] - b'0');
     shaped
         && bytes[..4] > b"0001"[..]
@@ -316,6 +317,40 @@ fn is_plain_start(bytes: &[u8]) -> bool {
         && two(11) < 24
         && two(14) < 60
         && two(17) < 60
+}
+
+/// Eight bytes: digits where there are zeros, the same elsewhere. All are compared at once, for each row has a time.
+struct Shape {
+    bytes: u64,
+    /// What makes the high bit of a byte, if it is added to one that differs by too much.
+    room: u64,
+}
+
+const YEAR_AND_MONTH: Shape = Shape::new(*b"0000-00-");
+const TIME: Shape = Shape::new(*b"00:00:00");
+
+impl Shape {
+    const fn new(bytes: [u8; 8]) -> Self {
+        let mut room = [0x7F; 8];
+        let mut place = 0;
+        while place < 8 {
+            if bytes[place] == b'0' {
+                room[place] -= 9; // a digit differs from a zero by at most 9, in its low half
+            }
+            place += 1;
+        }
+        Self {
+            bytes: u64::from_le_bytes(bytes),
+            room: u64::from_le_bytes(room),
+        }
+    }
+
+    fn fits(&self, bytes: &[u8; 8]) -> bool {
+        const HIGH: u64 = 0x8080_8080_8080_8080;
+        let difference = u64::from_le_bytes(*bytes) ^ self.bytes;
+        let beyond = (difference & !HIGH) + self.room;
+        (beyond | difference) & HIGH == 0
+    }
 }
 
 /// `YYYY-MM-DD`, a day that every month has or the calendar knows.

@@ -44,6 +44,9 @@ pub struct Table {
     pub removed_status: Option<(usize, Vec<String>)>,
     /// Whether old versions are kept.
     pub history: bool,
+    /// Whether its rows are the points of a time series, which are stored by item and time, without what other rows carry
+    /// each: `_since` and a fingerprint.
+    pub series: bool,
     /// Whose data its rows are.
     pub person: PersonRows,
 }
@@ -91,6 +94,7 @@ impl Table {
             newest: None,
             removed_status: None,
             history: true,
+            series: false,
             person: PersonRows::None,
         }
     }

@@ -9,8 +9,10 @@ use std::ops::ControlFlow;
 use rusqlite::{CachedStatement, Transaction, params};
 
 use super::error::StoreError;
-use super::sql_cells::SqlCell;
-use super::staging::{Mark, Staged, each_entry};
+pub use super::inserts::Stamp;
+use super::inserts::{Inserts, bind_cells, bind_fingerprint, bind_run};
+use super::sql_cells::{SqlCell, read_cells};
+use super::staging::{Mark, Staged};
 use crate::model::Table;
 pub use crate::model::decision::Removals;
 use crate::model::row::{Cell, Cells};
@@ -26,15 +28,6 @@ pub struct Applied {
     pub removed: u64,
 }
 
-/// Which run writes, and when.
-#[derive(Clone, Debug)]
-pub struct Stamp {
-    /// The run.
-    pub run: i64,
-    /// The time, as the mirror writes it.
-    pub now: String,
-}
-
 /// Applies a reading.
 pub fn apply(
     transaction: &Transaction<'_>,
@@ -45,6 +38,7 @@ pub fn apply(
     let what = StoreError::sql("apply a reading");
     let mut writer = RowWriter::new(transaction, &staged.table, stamp).map_err(&what)?;
     writer.put_pages(staged).map_err(&what)?;
+    writer.note_series_run().map_err(&what)?;
     writer.apply_missing(staged, removals).map_err(&what)?;
     writer.note_problems(staged).map_err(&what)?;
     Ok(writer.applied)
@@ -54,9 +48,10 @@ struct RowWriter<'t> {
     transaction: &'t Transaction<'t>,
     table: &'t Table,
     stamp: &'t Stamp,
-    insert: CachedStatement<'t>,
+    inserts: Inserts<'t>,
     update: CachedStatement<'t>,
-    retire: CachedStatement<'t>,
+    /// Where old versions are kept.
+    retire: Option<CachedStatement<'t>>,
     delete: CachedStatement<'t>,
     find: CachedStatement<'t>,
     applied: Applied,
@@ -68,30 +63,25 @@ impl<'t> RowWriter<'t> {
         table: &'t Table,
         stamp: &'t Stamp,
     ) -> rusqlite::Result<Self> {
-        let newest = table
-            .newest
-            .map_or("NULL".to_owned(), |index| table.names_of(&[index]));
-        let find = format!(
-            "SELECT _fingerprint, {newest} FROM {} WHERE {}",
-            table.quoted(),
-            table.key_is(1)
-        );
         Ok(Self {
             transaction,
             table,
             stamp,
-            insert: transaction.prepare_cached(&table.insert_sql())?,
+            inserts: Inserts::new(transaction, table, stamp),
             update: transaction.prepare_cached(&table.update_sql())?,
-            retire: transaction.prepare_cached(&table.retire_sql())?,
+            retire: match table.history {
+                true => Some(transaction.prepare_cached(&table.retire_sql())?),
+                false => None,
+            },
             delete: transaction.prepare_cached(&table.delete_sql())?,
-            find: transaction.prepare_cached(&find)?,
+            find: transaction.prepare_cached(&table.row_sql())?,
             applied: Applied::default(),
         })
     }
 
     fn put_pages(&mut self, staged: &Staged) -> rusqlite::Result<()> {
         let mut last = self.last_versions(staged)?;
-        each_entry(&staged.stage, |mark, row| {
+        staged.stage.each(|mark, row| {
             match mark {
                 Mark::New | Mark::Changed if !last.is_empty() => {
                     let later = last.remove(&self.key_bytes(row));
@@ -101,13 +91,34 @@ impl<'t> RowWriter<'t> {
                 Mark::Changed => self.replace(row)?,
                 Mark::Duplicate => {
                     if let Some(later) = last.remove(&self.key_bytes(row)) {
+                        self.write_inserts()?;
                         self.put_duplicate(Cells::of(&later))?;
                     }
                 }
-                Mark::Removed => self.remove(&key_of(row, self.table))?,
+                Mark::Removed => {
+                    self.write_inserts()?;
+                    self.remove(&key_of(row, self.table))?;
+                }
             }
             Ok(ControlFlow::Continue(()))
-        })
+        })?;
+        self.write_inserts()
+    }
+
+    /// Points carry their run only: when it stored them stands once.
+    fn note_series_run(&self) -> rusqlite::Result<()> {
+        if !self.table.series || self.applied == Applied::default() {
+            return Ok(());
+        }
+        self.transaction
+            .prepare_cached("INSERT OR IGNORE INTO rollbook_series_runs VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![
+                self.table.source,
+                self.table.stream,
+                self.stamp.run,
+                self.stamp.now
+            ])?;
+        Ok(())
     }
 
     /// The version to keep of each key that was received more than once: the newest; the last one received if no column
@@ -117,7 +128,7 @@ impl<'t> RowWriter<'t> {
         if staged.plan.duplicates.rows == 0 {
             return Ok(last);
         }
-        each_entry(&staged.stage, |mark, row| {
+        staged.stage.each(|mark, row| {
             if mark == Mark::Duplicate {
                 let key = self.key_bytes(row);
                 let stays = last
@@ -168,18 +179,26 @@ impl<'t> RowWriter<'t> {
     }
 
     fn insert(&mut self, row: Cells<'_>) -> rusqlite::Result<()> {
-        let next = bind_row(&mut self.insert, row)?;
-        bind_stamp(&mut self.insert, next, self.stamp, row)?;
-        self.insert.raw_execute()?;
-        self.applied.new += 1;
-        Ok(())
+        match self.inserts.push(row) {
+            true => self.write_inserts(),
+            false => Ok(()),
+        }
+    }
+
+    fn write_inserts(&mut self) -> rusqlite::Result<()> {
+        let inserted = self.inserts.write()?;
+        self.applied.new += inserted.new;
+        // Another step of the same batch has stored some of them.
+        let mut rows = inserted.known.iter();
+        rows.try_for_each(|row| self.put_duplicate(Cells::of(row)))
     }
 
     fn replace(&mut self, row: Cells<'_>) -> rusqlite::Result<()> {
         let key = key_of(row, self.table);
         self.retire(&key, "changed")?;
-        let next = bind_row(&mut self.update, row)?;
-        bind_stamp(&mut self.update, next, self.stamp, row)?;
+        let next = bind_cells(&mut self.update, 1, row)?;
+        let next = bind_run(&mut self.update, next, self.table, self.stamp)?;
+        bind_fingerprint(&mut self.update, next, self.table, row)?;
         self.applied.changed += self.update.raw_execute()? as u64;
         Ok(())
     }
@@ -192,16 +211,10 @@ impl<'t> RowWriter<'t> {
             drop(rows);
             return self.insert(row);
         };
-        let same = known.get::<_, i64>(0)? == row.fingerprint();
-        let known_is_newer = match (self.table.newest, known.get_ref(1)?.as_str_or_null()?) {
-            (Some(index), Some(known)) => row
-                .at(index)
-                .text()
-                .is_some_and(|received| received < known),
-            _ => false,
-        };
+        let mut bytes = Vec::with_capacity(row.bytes().len());
+        read_cells(known, 0, self.table.columns.len(), &mut bytes)?;
         drop(rows);
-        if same || known_is_newer {
+        if bytes == row.bytes() || self.is_newer(&bytes, row) {
             Ok(())
         } else {
             self.replace(row)
@@ -216,23 +229,25 @@ impl<'t> RowWriter<'t> {
     }
 
     fn retire(&mut self, key: &[Cell<'_>], ended: &str) -> rusqlite::Result<()> {
-        if !self.table.history {
+        let Some(retire) = &mut self.retire else {
             return Ok(());
-        }
-        self.retire.raw_bind_parameter(1, &self.stamp.now)?;
-        self.retire.raw_bind_parameter(2, ended)?;
-        self.retire.raw_bind_parameter(3, self.stamp.run)?;
-        bind_key(&mut self.retire, 4, key)?;
-        self.retire.raw_execute()?;
+        };
+        retire.raw_bind_parameter(1, &self.stamp.now)?;
+        retire.raw_bind_parameter(2, ended)?;
+        retire.raw_bind_parameter(3, self.stamp.run)?;
+        bind_key(retire, 4, key)?;
+        retire.raw_execute()?;
         Ok(())
     }
 
     /// Rows that enough readings missed are removed; the others are noted as unconfirmed, and no others are.
     fn apply_missing(&mut self, staged: &Staged, removals: Removals) -> rusqlite::Result<()> {
         self.forget_unconfirmed(staged)?;
-        let mut missing = staged
-            .stage
-            .prepare("SELECT key, missed, first_run, removed, here, version FROM missing")?;
+        let Some(stage) = staged.stage.missing() else {
+            return Ok(());
+        };
+        let mut missing =
+            stage.prepare("SELECT key, missed, first_run, removed, here, version FROM missing")?;
         let mut rows = missing.query([])?;
         while let Some(row) = rows.next()? {
             let key: Vec<u8> = row.get(0)?;
@@ -320,27 +335,6 @@ impl<'t> RowWriter<'t> {
 
 pub(super) fn key_of<'a>(row: Cells<'a>, table: &Table) -> Vec<Cell<'a>> {
     table.key.iter().map(|index| row.at(*index)).collect()
-}
-
-/// Binds all cells; returns the next parameter's number.
-fn bind_row(statement: &mut CachedStatement<'_>, row: Cells<'_>) -> rusqlite::Result<usize> {
-    let mut next = 1;
-    for cell in row {
-        statement.raw_bind_parameter(next, SqlCell(cell))?;
-        next += 1;
-    }
-    Ok(next)
-}
-
-fn bind_stamp(
-    statement: &mut CachedStatement<'_>,
-    first: usize,
-    stamp: &Stamp,
-    row: Cells<'_>,
-) -> rusqlite::Result<()> {
-    statement.raw_bind_parameter(first, &stamp.now)?;
-    statement.raw_bind_parameter(first + 1, stamp.run)?;
-    statement.raw_bind_parameter(first + 2, row.fingerprint())
 }
 
 fn bind_key(

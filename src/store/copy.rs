@@ -35,7 +35,7 @@ const CACHE: i32 = 2048;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Changes when a copy of the same tables would have another form.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// The input of a copy.
 #[derive(Clone, Debug)]

@@ -14,6 +14,9 @@ use super::queries;
 use super::tables::{Fitted, fit_one, stored_definition};
 use crate::model::Table;
 
+/// Bytes for which a file is rewritten.
+const WORTH_IT: i64 = 16 << 20;
+
 /// The tables of all jobs of a configuration, and what is added to their codes.
 #[derive(Debug, Default)]
 pub struct Layout {
@@ -89,7 +92,28 @@ pub fn fit(
     let lookups = layout.lookups.of_tables(&tables);
     lookups::fit(&transaction, &tables, &lookups, &now)?;
     transaction.commit().map_err(&what)?;
+    if !now.is_empty() {
+        give_back(connection).map_err(&what)?;
+    }
     Ok(later)
+}
+
+/// Returns freed pages to the disk where they are most of a file that is not small: a table was stored in another layout.
+fn give_back(connection: &Connection) -> rusqlite::Result<()> {
+    let number = |name: &str| {
+        let sql = format!("PRAGMA {name}");
+        connection.query_row(&sql, [], |row| row.get::<_, i64>(0))
+    };
+    let (free, all) = (number("freelist_count")?, number("page_count")?);
+    if free * number("page_size")? < WORTH_IT || free < all / 3 {
+        return Ok(());
+    }
+    if let Err(error) = connection.execute_batch("VACUUM") {
+        tracing::warn!(
+            "the mirror keeps pages that it no longer needs and will use again: {error}"
+        );
+    }
+    Ok(())
 }
 
 /// The tables of a layout; those that are changed later, with the columns that they have.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::apply::key_of;
 use super::error::StoreError;
-use super::staging::{Mark, Staged, each_entry};
+use super::staging::{Mark, Staged};
 use crate::model::row::{Cell, Cells};
 use crate::model::{HoldRule, JobName, SourceName, StreamName};
 
@@ -86,16 +86,17 @@ impl HeldRows {
     }
 
     fn collect(&mut self, staged: &Staged) -> rusqlite::Result<()> {
-        let mut missing = staged
-            .stage
-            .prepare("SELECT key FROM missing WHERE here OR removed ORDER BY key LIMIT ?1")?;
-        let mut rows = missing.query([MAX_KEYS])?;
-        while let Some(row) = rows.next()? {
-            let key: Vec<u8> = row.get(0)?;
-            self.keys
-                .push((HeldKind::Removed, json(Cells::of(&key).collect())));
+        if let Some(stage) = staged.stage.missing() {
+            let mut missing = stage
+                .prepare("SELECT key FROM missing WHERE here OR removed ORDER BY key LIMIT ?1")?;
+            let mut rows = missing.query([MAX_KEYS])?;
+            while let Some(row) = rows.next()? {
+                let key: Vec<u8> = row.get(0)?;
+                self.keys
+                    .push((HeldKind::Removed, json(Cells::of(&key).collect())));
+            }
         }
-        each_entry(&staged.stage, |mark, row| {
+        staged.stage.each(|mark, row| {
             if self.keys.len() >= MAX_KEYS {
                 return Ok(ControlFlow::Break(()));
             }

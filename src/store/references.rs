@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use rusqlite::{Transaction, params};
 
 use super::error::StoreError;
-use super::staging::{Mark, Staged, each_entry};
+use super::staging::{Mark, Staged};
 use super::table::quote;
 use crate::model::row::Cells;
 use crate::model::{StreamName, Table};
@@ -103,31 +103,33 @@ fn removed_keys(staged: &Staged) -> Result<HashSet<String>, StoreError> {
     if staged.plan.removed + staged.plan.by_status == 0 {
         return Ok(keys);
     }
-    let key = |cells: Cells<'_>| cells.at(0).plain();
-    let mut missing = staged
-        .stage
-        .prepare("SELECT key FROM missing WHERE removed")
-        .map_err(&what)?;
-    let mut rows = missing.query([]).map_err(&what)?;
-    while let Some(row) = rows.next().map_err(&what)? {
-        let bytes: Vec<u8> = row.get(0).map_err(&what)?;
-        keys.extend(key(Cells::of(&bytes)));
+    if let Some(stage) = staged.stage.missing() {
+        let mut missing = stage
+            .prepare("SELECT key FROM missing WHERE removed")
+            .map_err(&what)?;
+        let mut rows = missing.query([]).map_err(&what)?;
+        while let Some(row) = rows.next().map_err(&what)? {
+            let bytes: Vec<u8> = row.get(0).map_err(&what)?;
+            keys.extend(Cells::of(&bytes).at(0).plain());
+        }
     }
     let first = staged.table.key.first().copied().unwrap_or_default();
-    each_entry(&staged.stage, |mark, row| {
-        if mark == Mark::Removed {
-            keys.extend(row.at(first).plain());
-        }
-        Ok(ControlFlow::Continue(()))
-    })
-    .map_err(&what)?;
+    staged
+        .stage
+        .each(|mark, row| {
+            if mark == Mark::Removed {
+                keys.extend(row.at(first).plain());
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+        .map_err(&what)?;
     Ok(keys)
 }
 
 /// The values of a column in the rows that a reading adds or changes.
 fn received(staged: &Staged, column: usize) -> rusqlite::Result<HashSet<String>> {
     let mut values = HashSet::new();
-    each_entry(&staged.stage, |mark, row| {
+    staged.stage.each(|mark, row| {
         if mark != Mark::Removed {
             values.extend(row.at(column).plain());
         }

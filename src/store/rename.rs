@@ -12,7 +12,7 @@ use super::queries::{self, Reader};
 use super::schema::own_tables;
 use super::suppression::SUPPRESSED;
 use super::table::quote;
-use super::{lookups, tables, views};
+use super::{create, lookups, tables, views};
 use crate::model::{SourceName, StreamName, Table};
 
 /// What a source has in the mirror.
@@ -109,7 +109,7 @@ fn rename_table(
 ) -> rusqlite::Result<()> {
     let (live, history) = (table.quoted(), table.history_quoted());
     views::drop_of(transaction, &table.name())?;
-    for index in tables::index_names(&table) {
+    for index in create::index_names(&table) {
         transaction.execute_batch(&format!("DROP INDEX IF EXISTS {index}"))?;
     }
     table.source = new.clone();
@@ -118,7 +118,7 @@ fn rename_table(
         table.quoted(),
         table.history_quoted()
     ))?;
-    tables::index(transaction, &table)?;
+    create::index(transaction, &table)?;
     views::create_all(transaction, &table)
 }
 

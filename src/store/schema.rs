@@ -353,6 +353,15 @@ CREATE TABLE rollbook_hooks (
   PRIMARY KEY (hook, subject)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+CREATE TABLE rollbook_series_runs (
+  source TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  run INTEGER NOT NULL,
+  since TEXT NOT NULL,
+  PRIMARY KEY (source, stream, run)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.

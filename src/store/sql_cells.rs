@@ -3,7 +3,7 @@
 use rusqlite::Row;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
-use crate::model::row::Cell;
+use crate::model::row::{Cell, RawCell};
 
 /// A value of SQLite as a cell; a mirror holds no blobs.
 pub(super) fn cell_of(value: ValueRef<'_>) -> Cell<'_> {
@@ -12,6 +12,16 @@ pub(super) fn cell_of(value: ValueRef<'_>) -> Cell<'_> {
         ValueRef::Integer(number) => Cell::Integer(number),
         ValueRef::Real(number) => Cell::Real(number),
         ValueRef::Text(text) => std::str::from_utf8(text).map_or(Cell::Null, Cell::Text),
+    }
+}
+
+/// The same, unlooked at.
+pub(super) fn raw_cell_of(value: ValueRef<'_>) -> RawCell<'_> {
+    match value {
+        ValueRef::Null | ValueRef::Blob(_) => RawCell::Null,
+        ValueRef::Integer(number) => RawCell::Integer(number),
+        ValueRef::Real(number) => RawCell::Real(number),
+        ValueRef::Text(text) => RawCell::Text(text),
     }
 }
 
@@ -26,6 +36,20 @@ pub(super) fn read_cells(
         cell_of(row.get_ref(index)?).write(bytes);
     }
     Ok(())
+}
+
+/// A cell that SQLite can bind, unlooked at.
+pub(super) struct SqlRawCell<'a>(pub RawCell<'a>);
+
+impl ToSql for SqlRawCell<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            RawCell::Null | RawCell::Keep => ValueRef::Null,
+            RawCell::Integer(number) => ValueRef::Integer(number),
+            RawCell::Real(number) => ValueRef::Real(number),
+            RawCell::Text(text) => ValueRef::Text(text),
+        }))
+    }
 }
 
 /// A cell that SQLite can bind.

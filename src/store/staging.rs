@@ -1,34 +1,35 @@
 //! Compares what a vendor sends with the mirror while it arrives, and stages what differs.
 //!
 //! Each page is merged with the table in key order; a row with the same fingerprint is only marked as seen. New and
-//! different rows are written, page by page, to a private temporary database that SQLite keeps on disk and deletes by
-//! itself. So memory is bounded by a page plus one bit per row of the table. The mirror is not changed here: that is
-//! `apply.rs`.
+//! different rows are put aside, page by page (`stage.rs`). So memory is bounded by a page plus one bit per row of the
+//! table. The mirror is not changed here: that is `apply.rs`.
 
 mod columns;
 mod keys;
 mod missing;
 mod new_keys;
 mod older;
+mod row_set;
 mod space;
+mod stage;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use roaring::RoaringTreemap;
 use rusqlite::{Connection, Row};
 
-pub(super) use self::new_keys::each_entry;
 pub use self::space::StagingSpace;
 
 use self::keys::{PageKeys, compare_row};
 use self::new_keys::NewKeys;
+use self::row_set::RowSet;
 use self::space::Share;
+use self::stage::{Stage, push_entry};
 use super::database::Store;
 use super::error::StoreError;
 use super::readers::ReadConnection;
-use super::sql_cells::{SqlCell, cell_of};
+use super::sql_cells::{SqlCell, SqlRawCell, cell_of, read_cells};
 use crate::model::absence::Duplicates;
 use crate::model::plan::Plan;
 use crate::model::row::{Cell, Cells, Rows};
@@ -42,8 +43,8 @@ const MAX_LINEAR_SCAN: u32 = 16;
 pub enum Size {
     /// Row by row: what absence and the guard need.
     Counted,
-    /// From the largest row number, which costs nothing: for a time series, which loses no rows.
-    Guessed,
+    /// Only whether there are any, which costs nothing: for a time series, which loses no rows.
+    Unknown,
 }
 
 /// How a reading ended.
@@ -112,17 +113,31 @@ pub struct Feed {
     pub rows: BTreeMap<String, String>,
 }
 
+/// How many rows were received, and how many of them have a value in each column.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ValueCounts {
+    rows: u64,
+    values: Vec<u64>,
+}
+
+impl ValueCounts {
+    /// Whether there are enough rows to compare others with.
+    pub fn is_telling(&self) -> bool {
+        self.rows >= columns::ENOUGH_ROWS
+    }
+}
+
 /// A reading in progress.
 pub struct Staging {
     table: Arc<Table>,
     mirror: ReadConnection,
-    stage: Connection,
+    stage: Stage,
     share: Share,
     live: u64,
     stamp: i64,
-    /// Row numbers that were received; ids may be sparse, hence no plain bit array.
-    seen: RoaringTreemap,
-    changed: RoaringTreemap,
+    /// Rows of the table that were received.
+    seen: RowSet,
+    changed: RowSet,
     new_keys: NewKeys,
     all_keys: u64,
     shifted: u64,
@@ -134,6 +149,8 @@ pub struct Staging {
     present: u64,
     /// Values other than null by column; empty before the first page.
     values: Vec<u64>,
+    /// Of the step before this one, where the mirror may not have it yet.
+    step_before: Option<ValueCounts>,
     unreadable: BTreeMap<u32, u64>,
     /// Keys of rows that are not in the table and whose status marks them as removed: they are not staged.
     unknown_removed: HashSet<u64>,
@@ -154,6 +171,8 @@ pub struct Staging {
     entries: Vec<u8>,
     /// Prepared once: it is used for each changed row.
     is_older_sql: String,
+    /// A point of the table as cells.
+    point: Vec<u8>,
 }
 
 /// Why a row, or a cell of it, keeps what it had.
@@ -176,7 +195,9 @@ pub struct Staged {
     pub table: Arc<Table>,
     /// What it would do.
     pub plan: Plan,
-    pub(super) stage: Connection,
+    /// What was received.
+    pub received: ValueCounts,
+    pub(super) stage: Stage,
     /// The stage's bytes count while it is there.
     _share: Share,
     pub(super) problems: Vec<StagedProblem>,
@@ -193,33 +214,26 @@ impl Staging {
         let share = Share::begin(store.staging_space())?;
         let what = StoreError::sql("start a reading");
         let mirror = store.reader()?;
-        let stage = Connection::open("").map_err(&what)?;
-        stage
-            .execute_batch(
-                "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1024;\
-                 CREATE TABLE page (number INTEGER PRIMARY KEY, entries BLOB NOT NULL);\
-                 CREATE TABLE missing (key BLOB PRIMARY KEY, missed INTEGER NOT NULL, first_run INTEGER, removed INTEGER NOT NULL, here INTEGER NOT NULL, version INTEGER);",
-            )
-            .map_err(&what)?;
-        let counted = match size {
-            Size::Counted => "count(*)",
-            Size::Guessed => "coalesce(max(rowid), 0)",
+        let rows = table.quoted();
+        let count = match size {
+            Size::Counted => format!("SELECT count(*) FROM {rows}"),
+            Size::Unknown => format!("SELECT EXISTS (SELECT 1 FROM {rows})"),
         };
-        let count = format!("SELECT {counted} FROM {}", table.quoted());
         let live = mirror
-            .query_row(&count, [], |row| row.get(0))
+            .prepare_cached(&count)
+            .and_then(|mut count| count.query_row([], |row| row.get(0)))
             .map_err(&what)?;
         let stamp = schema_stamp(&mirror)?;
         let plan = Plan::of_table(live);
         Ok(Self {
+            seen: RowSet::new(table.series),
+            changed: RowSet::new(table.series),
             table,
             mirror,
-            stage,
+            stage: Stage::default(),
             share,
             live,
             stamp,
-            seen: RoaringTreemap::new(),
-            changed: RoaringTreemap::new(),
             new_keys: NewKeys::default(),
             all_keys: 0,
             shifted: 0,
@@ -227,18 +241,20 @@ impl Staging {
             ahead: HashSet::new(),
             present: 0,
             values: Vec::new(),
+            step_before: None,
             unreadable: BTreeMap::new(),
             unknown_removed: HashSet::new(),
             left_out: HashSet::new(),
             kept: BTreeSet::new(),
             expiry: None,
             over: None,
-            only_grows: size == Size::Guessed,
+            only_grows: size == Size::Unknown,
             item: Vec::new(),
             problems: Vec::new(),
             plan,
             entries: Vec::new(),
             is_older_sql: String::new(),
+            point: Vec::new(),
         })
     }
 
@@ -250,6 +266,11 @@ impl Staging {
     /// Takes no point that is kept no longer; what the table has of them stays.
     pub fn leave_out(&mut self, over: Expiry) {
         self.over = Some(over);
+    }
+
+    /// Compares columns with the step before this one, whose rows may not be in the mirror yet.
+    pub fn follow(&mut self, before: Option<ValueCounts>) {
+        self.step_before = before;
     }
 
     /// Compares a page with the table and puts aside what differs.
@@ -296,8 +317,7 @@ impl Staging {
         if !self.entries.is_empty() {
             self.share.stage(self.entries.len())?;
             self.stage
-                .prepare_cached("INSERT INTO page (entries) VALUES (?1)")
-                .and_then(|mut insert| insert.execute([&self.entries]))
+                .add(&self.entries)
                 .map_err(StoreError::sql("stage a page"))?;
         }
         Ok(())
@@ -351,6 +371,10 @@ impl Staging {
         }
         self.count_columns().map_err(&what)?;
         Ok(Staged {
+            received: ValueCounts {
+                rows: self.plan.read,
+                values: self.values,
+            },
             table: self.table,
             plan: self.plan,
             stage: self.stage,
@@ -361,7 +385,7 @@ impl Staging {
     }
 
     /// For each row of the page the table's row with the same key.
-    fn matches(&self, rows: &Rows) -> rusqlite::Result<Vec<Option<(i64, i64)>>> {
+    fn matches(&mut self, rows: &Rows) -> rusqlite::Result<Vec<Option<StoredRow>>> {
         let mut found = vec![None; rows.len()];
         if self.live == 0 || rows.is_empty() {
             return Ok(found);
@@ -372,7 +396,7 @@ impl Staging {
         let mut next = 0;
         while next < order.len() {
             for (number, cell) in keys.at(order[next]).iter().enumerate() {
-                walk.raw_bind_parameter(number + 1, SqlCell(*cell))?;
+                walk.raw_bind_parameter(number + 1, SqlRawCell(*cell))?;
             }
             let mut table_rows = walk.raw_query();
             let mut scanned = 0;
@@ -380,7 +404,10 @@ impl Staging {
                 let Some(row) = table_rows.next()? else {
                     return Ok(found);
                 };
-                let hit = match_row(row, &keys, &order, &mut next, &mut found)?;
+                let hit = match_row(row, &keys, &order, &mut next, |index| {
+                    found[index] = Some(known(row, &self.table, &mut self.point)?);
+                    Ok(())
+                })?;
                 if next >= order.len() {
                     return Ok(found);
                 }
@@ -394,15 +421,11 @@ impl Staging {
     }
 
     /// The row with the table's values where it keeps them; a new row has none there.
-    fn completed(
-        &mut self,
-        row: Cells<'_>,
-        known: Option<(i64, i64)>,
-    ) -> rusqlite::Result<Vec<u8>> {
+    fn completed(&mut self, row: Cells<'_>, known: Option<StoredRow>) -> rusqlite::Result<Vec<u8>> {
         let kept = row.enumerate().filter(|(_, cell)| *cell == Cell::Keep);
         self.kept.extend(kept.map(|(column, _)| column));
         let mut whole = Vec::with_capacity(row.bytes().len());
-        let Some((number, _)) = known else {
+        if known.is_none() {
             for cell in row {
                 match cell {
                     Cell::Keep => Cell::Null.write(&mut whole),
@@ -410,22 +433,30 @@ impl Staging {
                 }
             }
             return Ok(whole);
-        };
+        }
         let mut statement = self.mirror.prepare_cached(&self.table.row_sql())?;
-        statement.query_row([number], |stored| {
-            for (column, cell) in row.enumerate() {
-                match cell {
-                    Cell::Keep => cell_of(stored.get_ref(column)?).write(&mut whole),
-                    cell => cell.write(&mut whole),
-                }
+        for (number, column) in (1..).zip(&self.table.key) {
+            statement.raw_bind_parameter(number, SqlCell(row.at(*column)))?;
+        }
+        let mut stored = statement.raw_query();
+        // It was found in the same snapshot.
+        let Some(stored) = stored.next()? else {
+            return Err(rusqlite::Error::QueryReturnedNoRows);
+        };
+        for (column, cell) in row.enumerate() {
+            match cell {
+                Cell::Keep => cell_of(stored.get_ref(column)?).write(&mut whole),
+                cell => cell.write(&mut whole),
             }
-            Ok(whole)
-        })
+        }
+        Ok(whole)
     }
 
     /// A row that was rejected is in the list all the same: it stays as it is.
-    fn keep_present(&mut self, row: Cells<'_>, known: Option<(i64, i64)>) {
-        let Some((number, _)) = known else { return };
+    fn keep_present(&mut self, row: Cells<'_>, known: Option<StoredRow>) {
+        let Some(StoredRow { number, .. }) = known else {
+            return;
+        };
         if self.see(row, number) {
             self.present += 1;
         }
@@ -434,7 +465,7 @@ impl Staging {
     /// Marks a row of the table as received; returns whether for the first time.
     fn see(&mut self, row: Cells<'_>, number: i64) -> bool {
         let key = row.fingerprint_of(&self.table.key);
-        let first = self.seen.insert(number as u64);
+        let first = self.seen.insert(number);
         if first {
             self.plan.known += 1;
             self.note_first(key);
@@ -471,30 +502,34 @@ impl Staging {
         self.plan.duplicates.fingerprint = self.plan.duplicates.fingerprint.wrapping_add(key);
     }
 
-    fn take(&mut self, row: Cells<'_>, known: Option<(i64, i64)>) -> rusqlite::Result<()> {
+    fn take(&mut self, row: Cells<'_>, known: Option<StoredRow>) -> rusqlite::Result<()> {
         let removed = self.is_removed(row);
-        let Some((number, fingerprint)) = known else {
+        let Some(StoredRow {
+            number,
+            fingerprint,
+        }) = known
+        else {
             return self.take_unknown(row, removed);
         };
         let first = self.see(row, number);
         let same = row.fingerprint() == fingerprint;
-        if first && !same && self.is_older(row, number)? {
+        if first && !same && self.is_older(row)? {
             self.plan.older += 1;
             return Ok(());
         }
         match (first, removed) {
             (true, true) => {
                 self.plan.by_status += 1;
-                self.changed.insert(number as u64);
+                self.changed.insert(number);
                 self.put(Mark::Removed, row);
             }
             (true, false) if same => {}
             (true, false) => {
                 self.plan.changed += 1;
-                self.changed.insert(number as u64);
+                self.changed.insert(number);
                 self.put(Mark::Changed, row);
             }
-            (false, _) if same && !self.changed.contains(number as u64) => {}
+            (false, _) if same && !self.changed.contains(number) => {}
             (false, true) => self.put(Mark::Removed, row),
             (false, false) => self.put(Mark::Duplicate, row),
         }
@@ -538,10 +573,7 @@ impl Staging {
     }
 
     fn put(&mut self, mark: Mark, row: Cells<'_>) {
-        self.entries.push(mark as u8);
-        self.entries
-            .extend_from_slice(&(row.bytes().len() as u32).to_le_bytes());
-        self.entries.extend_from_slice(row.bytes());
+        push_entry(&mut self.entries, mark, row);
     }
 
     fn is_removed(&self, row: Cells<'_>) -> bool {
@@ -564,20 +596,46 @@ impl Staging {
     }
 }
 
-/// Assigns a row of the table to the rows of a page with the same key; returns whether there were any.
+/// A row of the table with the key of a received one.
+#[derive(Clone, Copy, Debug)]
+struct StoredRow {
+    /// Its row number; that of its key in a table without row numbers.
+    number: i64,
+    fingerprint: i64,
+}
+
+/// What [`Table::walk_sql`] found. A point carries no fingerprint, so `point` is filled with its cells.
+fn known(row: &Row<'_>, table: &Table, point: &mut Vec<u8>) -> rusqlite::Result<StoredRow> {
+    let first = table.key.len();
+    if !table.series {
+        return Ok(StoredRow {
+            number: row.get(first)?,
+            fingerprint: row.get(first + 1)?,
+        });
+    }
+    point.clear();
+    read_cells(row, first, table.columns.len(), point)?;
+    let cells = Cells::of(point);
+    Ok(StoredRow {
+        number: cells.fingerprint_of(&table.key) as i64,
+        fingerprint: cells.fingerprint(),
+    })
+}
+
+/// Calls `found` with the rows of a page that have the key of a row of the table; returns whether there were any.
 fn match_row(
     row: &Row<'_>,
     keys: &PageKeys<'_>,
     order: &[usize],
     next: &mut usize,
-    found: &mut [Option<(i64, i64)>],
+    mut found: impl FnMut(usize) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<bool> {
     let mut hit = false;
     while let Some(index) = order.get(*next) {
         match compare_row(keys.at(*index), row)? {
             Ordering::Less => *next += 1,
             Ordering::Equal => {
-                found[*index] = Some((row.get(0)?, row.get(1)?));
+                found(*index)?;
                 hit = true;
                 *next += 1;
             }

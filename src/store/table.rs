@@ -52,35 +52,81 @@ impl Table {
         quote(&format!("{}_walk", self.name()))
     }
 
-    /// `_since` and `_run` with the columns of the connector before them.
-    pub fn insert_sql(&self) -> String {
-        let parameters = joined((1..=self.columns.len() + 3).map(|number| format!("?{number}")));
+    /// The rows with their `_since`: a table, or what may stand for one behind `FROM`. Points have that of the run that
+    /// stored them.
+    pub fn with_since(&self) -> String {
+        if !self.series {
+            return self.quoted();
+        }
         format!(
-            "INSERT INTO {} ({}, _since, _run, _fingerprint) VALUES ({parameters})",
-            self.quoted(),
-            self.all_names()
+            "(SELECT point.*, (SELECT since FROM rollbook_series_runs WHERE source = {} AND stream = {} AND run = point._run) AS _since \
+             FROM {} AS point)",
+            literal(self.source.as_str()),
+            literal(self.stream.as_str()),
+            self.quoted()
         )
     }
 
-    /// Changes the row with a key: parameters as in [`Table::insert_sql`]. Columns of the key are not set, because SQLite would
+    /// The columns that Rollbook adds and that all rows of one run have in common.
+    pub(super) fn run_columns(&self) -> &'static [&'static str] {
+        match self.series {
+            true => &["_run"],
+            false => &["_run", "_since"],
+        }
+    }
+
+    /// Whether rows carry a fingerprint; points do not.
+    pub(super) fn has_fingerprints(&self) -> bool {
+        !self.series
+    }
+
+    /// So many rows of one run. Parameters: those of [`Table::run_columns`]; then for each row the columns of the connector
+    /// and the fingerprint, if it has one. A row that is there stays (`apply.rs`).
+    pub fn insert_sql(&self, rows: usize) -> String {
+        let of_run = self.run_columns();
+        let shared: String = (1..=of_run.len())
+            .map(|number| format!(", ?{number}"))
+            .collect();
+        let width = self.columns.len() + usize::from(self.has_fingerprints());
+        let row = |number: usize| {
+            let first = of_run.len() + 1 + number * width;
+            let own = joined((first..first + width).map(|number| format!("?{number}")));
+            format!("({own}{shared})")
+        };
+        format!(
+            "INSERT INTO {} ({}{}, {}) VALUES {} ON CONFLICT DO NOTHING",
+            self.quoted(),
+            self.all_names(),
+            if self.has_fingerprints() {
+                ", _fingerprint"
+            } else {
+                ""
+            },
+            of_run.join(", "),
+            joined((0..rows).map(row))
+        )
+    }
+
+    /// Changes the row with a key: parameters are the columns of the connector, of
+    /// the run, and the fingerprint. Columns of the key are not set, because SQLite would
     /// rewrite their index.
     pub fn update_sql(&self) -> String {
         let count = self.columns.len();
         let is_key = |index: &usize| self.key.contains(index);
-        let sets: String = (0..count)
+        let sets = (0..count)
             .filter(|index| !is_key(index))
-            .map(|index| format!("{} = ?{}, ", quote(&self.columns[index].name), index + 1))
-            .collect();
+            .map(|index| format!("{} = ?{}", quote(&self.columns[index].name), index + 1));
+        let fingerprint = self.has_fingerprints().then_some(&"_fingerprint");
+        let own = self.run_columns().iter().chain(fingerprint);
+        let own = (count + 1..).zip(own);
+        let sets = joined(sets.chain(own.map(|(number, name)| format!("{name} = ?{number}"))));
         let key = self.key.iter();
         let key =
             key.map(|index| format!("{} = ?{}", quote(&self.columns[*index].name), index + 1));
         let key: Vec<String> = key.collect();
         format!(
-            "UPDATE {} SET {sets}_since = ?{}, _run = ?{}, _fingerprint = ?{} WHERE {}",
+            "UPDATE {} SET {sets} WHERE {}",
             self.quoted(),
-            count + 1,
-            count + 2,
-            count + 3,
             key.join(" AND ")
         )
     }
@@ -102,23 +148,28 @@ impl Table {
         format!("DELETE FROM {} WHERE {}", self.quoted(), self.key_is(1))
     }
 
-    /// Row number, fingerprint and key of all rows from a key on, in key order: [`Table::walk_index`] covers it, so the
-    /// rows themselves are not read.
+    /// Key, row number and fingerprint of all rows from a key on, in key order: [`Table::walk_index`] covers it, so the
+    /// rows themselves are not read. Of points key and all columns.
     pub fn walk_sql(&self) -> String {
         let key = self.names_of(&self.key);
         let parameters = joined((1..=self.key.len()).map(|number| format!("?{number}")));
+        let rest = match self.series {
+            true => self.all_names(),
+            false => "rowid, _fingerprint".to_owned(),
+        };
         format!(
-            "SELECT rowid, _fingerprint, {key} FROM {} WHERE ({key}) >= ({parameters}) ORDER BY {key}",
+            "SELECT {key}, {rest} FROM {} WHERE ({key}) >= ({parameters}) ORDER BY {key}",
             self.quoted()
         )
     }
 
-    /// All columns of the row with a row number.
+    /// All columns of the row with a key.
     pub fn row_sql(&self) -> String {
         format!(
-            "SELECT {} FROM {} WHERE rowid = ?1",
+            "SELECT {} FROM {} WHERE {}",
             self.all_names(),
-            self.quoted()
+            self.quoted(),
+            self.key_is(1)
         )
     }
 
@@ -142,7 +193,10 @@ impl Table {
             .collect();
         definition.push(format!("key {}", self.names_of(&self.key)));
         definition.push(history_line(self.history));
-        definition.push(format!("index {}", self.walk_index()));
+        definition.push(match self.series {
+            true => "series".to_owned(),
+            false => format!("index {}", self.walk_index()),
+        });
         definition.extend(
             self.person
                 .to_json()
@@ -203,15 +257,15 @@ mod tests {
         for (key, expected) in [
             (
                 &[2, 1][..],
-                r#"SET "name" = ?1, _since = ?4, _run = ?5, _fingerprint = ?6 WHERE "id" = ?3 AND "school" = ?2"#,
+                r#"SET "name" = ?1, _run = ?4, _since = ?5, _fingerprint = ?6 WHERE "id" = ?3 AND "school" = ?2"#,
             ),
             (
                 &[0],
-                r#"SET "school" = ?2, "id" = ?3, _since = ?4, _run = ?5, _fingerprint = ?6 WHERE "name" = ?1"#,
+                r#"SET "school" = ?2, "id" = ?3, _run = ?4, _since = ?5, _fingerprint = ?6 WHERE "name" = ?1"#,
             ),
             (
                 &[0, 1, 2],
-                r#"SET _since = ?4, _run = ?5, _fingerprint = ?6 WHERE "name" = ?1 AND "school" = ?2 AND "id" = ?3"#,
+                r#"SET _run = ?4, _since = ?5, _fingerprint = ?6 WHERE "name" = ?1 AND "school" = ?2 AND "id" = ?3"#,
             ),
         ] {
             let sql = table(key).update_sql();

@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
+use super::create::{create, index, renew_fingerprints};
 use super::error::StoreError;
 #[cfg(test)]
 use super::lookups::{self, Lookups};
-use super::sql_cells::read_cells;
 use super::suppression;
 use super::table::{quote, storage};
-use super::views;
-use crate::model::row::Cells;
+use super::{relayout, views};
 use crate::model::{Masking, SourceName, StreamName, Table, TableColumn};
 
 /// What happened to a table.
@@ -96,9 +95,13 @@ pub(super) fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fi
         true
     } else {
         check_key(transaction, table)?;
+        let was_series = relayout::is_series(transaction, "main", &table.name()).map_err(&what)?;
         let changed = alter(transaction, table, &have, &masked).map_err(&what)?;
-        if changed {
+        if changed && !was_series {
             renew_fingerprints(transaction, table).map_err(&what)?;
+        }
+        if was_series != table.series {
+            relayout::relayout(transaction, table)?;
         }
         changed
     };
@@ -122,48 +125,6 @@ pub(super) fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fi
     } else {
         Fitted::Same
     })
-}
-
-fn create(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
-    let columns: Vec<String> = table
-        .columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| {
-            let must = if table.key.contains(&index) {
-                " NOT NULL"
-            } else {
-                ""
-            };
-            format!("  {} {}{must}", quote(&column.name), storage(column.kind))
-        })
-        .collect();
-    let columns = columns.join(",\n");
-    transaction.execute_batch(&format!(
-        "CREATE TABLE {live} (\n{columns},\n  _since TEXT NOT NULL,\n  _run INTEGER NOT NULL,\n  _fingerprint INTEGER NOT NULL,\n  PRIMARY KEY ({key})\n) STRICT;\n\
-         CREATE TABLE {history} (\n{columns},\n  _since TEXT NOT NULL,\n  _run INTEGER NOT NULL,\n  _until TEXT NOT NULL,\n  _ended TEXT NOT NULL,\n  _ended_run INTEGER NOT NULL\n) STRICT;",
-        live = table.quoted(),
-        history = table.history_quoted(),
-        key = table.names_of(&table.key),
-    ))
-}
-
-/// A reading without change reads keys and fingerprints only; with both in an index, it reads a tenth of the table.
-pub(super) fn index(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
-    let [walk, history_key] = index_names(table);
-    transaction.execute_batch(&format!(
-        "CREATE INDEX IF NOT EXISTS {walk} ON {live} ({key}, _fingerprint);\n\
-         CREATE INDEX IF NOT EXISTS {history_key} ON {history} ({key});",
-        live = table.quoted(),
-        history = table.history_quoted(),
-        key = table.names_of(&table.key)
-    ))
-}
-
-/// The indexes of a stream's table and of its history, quoted.
-pub(super) fn index_names(table: &Table) -> [String; 2] {
-    let history_key = quote(&format!("{}_history_key", table.name()));
-    [table.walk_index(), history_key]
 }
 
 /// Adds new columns and drops lost ones; returns whether there were any.
@@ -264,6 +225,7 @@ fn has_other_keys(table: &Table, masked: &BTreeMap<String, Option<Masking>>) -> 
 /// Deletes the rows of a table, their old versions, and every copy of their keys.
 fn clear(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
     drop_stream(transaction, &table.source, &table.stream)?;
+    relayout::forget_runs(transaction, table)?;
     for keys in ["rollbook_unconfirmed", "rollbook_row_problems"] {
         let sql = format!("DELETE FROM {keys} WHERE source = ?1 AND stream = ?2");
         transaction.execute(&sql, params![table.source, table.stream])?;
@@ -322,29 +284,6 @@ fn columns_of(connection: &Connection, table: &str) -> rusqlite::Result<Vec<(Str
     statement
         .query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
-}
-
-fn renew_fingerprints(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
-    let mut read = transaction.prepare(&format!(
-        "SELECT rowid, {} FROM {}",
-        table.all_names(),
-        table.quoted()
-    ))?;
-    let mut write = transaction.prepare(&format!(
-        "UPDATE {} SET _fingerprint = ?2 WHERE rowid = ?1",
-        table.quoted()
-    ))?;
-    let mut rows = read.query([])?;
-    let mut bytes = Vec::new();
-    while let Some(row) = rows.next()? {
-        bytes.clear();
-        read_cells(row, 1, table.columns.len(), &mut bytes)?;
-        write.execute(params![
-            row.get::<_, i64>(0)?,
-            Cells::of(&bytes).fingerprint()
-        ])?;
-    }
-    Ok(())
 }
 
 /// Fills `rollbook_columns`.

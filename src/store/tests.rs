@@ -738,7 +738,7 @@ async fn a_column_of_a_time_series_is_compared_within_its_item() {
             .read_page(known, Ending::of(Absence::Nothing, 1))
             .await;
         let mut staging =
-            Staging::open(&mirror.store, Arc::clone(&mirror.table), Size::Guessed).expect("begun");
+            Staging::open(&mirror.store, Arc::clone(&mirror.table), Size::Unknown).expect("begun");
         staging
             .add(&page(item, 60..90, Cell::Null))
             .expect("compared");

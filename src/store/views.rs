@@ -30,7 +30,7 @@ pub fn create_all(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Res
          SELECT {names}, _since, _run, NULL AS _until, NULL AS _ended, NULL AS _ended_run FROM {now}\n\
          UNION ALL SELECT {names}, _since, _run, _until, _ended, _ended_run FROM {past}",
         view = quote(&format!("{live}_versions")),
-        now = table.quoted(),
+        now = table.with_since(),
         past = table.history_quoted(),
     ))?;
     for column in table

@@ -1,8 +1,9 @@
-//! Time series: each item is walked through time, and each step is committed when it is complete.
+//! Time series: each item is walked through time, and each step is committed once it is complete, with small ones of others.
 //!
 //! Like any stream (walk, compare, guard, apply), but step by step, so that a stop keeps complete steps and a first run
 //! of years can be resumed. Absence means nothing here. Rules: wapi.md 7.
 
+mod batch;
 mod item;
 mod recount;
 mod span;
@@ -14,6 +15,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use jiff::Timestamp;
 
+use self::batch::StepBatch;
 use self::item::ItemWalk;
 use self::span::Begin;
 use super::error::Failure;
@@ -73,6 +75,15 @@ pub enum Writing {
     Run(i64),
     /// Not at all.
     Dry,
+}
+
+impl Writing {
+    fn run(self) -> Option<i64> {
+        match self {
+            Self::Run(run) => Some(run),
+            Self::Dry => None,
+        }
+    }
 }
 
 /// How a time series is read.
@@ -142,25 +153,28 @@ struct Walks<'a> {
 
 impl Walks<'_> {
     /// Walks items, several at once; returns the first refusal of one that the vendor does not serve.
-    async fn read(
+    async fn read<'i>(
         &self,
-        items: &[&Item],
+        items: &[&'i Item],
         begin: Begin,
         known: &mut BTreeMap<String, Checkpoint>,
         report: &mut TimelineReport,
     ) -> Result<Option<Failure>, Failure> {
-        let one = |item| {
+        let batch = StepBatch::new(self.context, self.job, self.rules.writing.run());
+        let one = |(place, item): (usize, &'i Item)| {
             let before = known.get(&key_of(item)).cloned();
             let walk = ItemWalk {
                 context: self.context,
                 job: self.job,
                 window: self.window,
                 rules: self.rules,
+                batch: &batch,
                 item,
+                place,
             };
             async move { (item, walk.read(before, begin).await) }
         };
-        let walks: Vec<_> = items.iter().copied().map(one).collect();
+        let walks: Vec<_> = items.iter().copied().enumerate().map(one).collect();
         let in_flight = self.context.source.in_flight.max(1);
         let mut walks = stream::iter(walks).buffer_unordered(in_flight);
         let mut refusal = None;
@@ -189,6 +203,16 @@ impl Walks<'_> {
                 report.failure.get_or_insert(error);
             }
         }
+        drop(walks);
+        let written = batch.finish().await?;
+        report.applied.new += written.applied.new;
+        report.applied.changed += written.applied.changed;
+        report.unchanged += written.unchanged;
+        for (item, rows) in written.rows {
+            known
+                .entry(item)
+                .and_modify(|checkpoint| checkpoint.rows = rows);
+        }
         Ok(refusal)
     }
 
@@ -214,8 +238,6 @@ impl TimelineReport {
 
     fn add(&mut self, part: Self) {
         self.facts.add(part.facts);
-        self.applied.new += part.applied.new;
-        self.applied.changed += part.applied.changed;
         self.unchanged += part.unchanged;
         self.duplicates += part.duplicates;
         self.expired += part.expired;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use super::{ConnectorProblem, StreamSpec};
+use super::{ConnectorProblem, PersonSpec, StreamSpec};
 use crate::connector::file::Connector;
 use crate::connector::template;
 use crate::document::suggest::advice;
@@ -99,6 +99,32 @@ pub(super) fn note_uses(specs: &mut BTreeMap<StreamName, StreamSpec>) {
     for (stream, column) in uses {
         if let Some(spec) = specs.get_mut(stream.as_str()) {
             spec.used_by_others.insert(column);
+        }
+    }
+}
+
+/// Notes in each stream whether its rows have to do with a person: they are people, name one, or refer to such rows.
+pub(super) fn note_people(specs: &mut BTreeMap<StreamName, StreamSpec>) {
+    loop {
+        let concerns = |name: &str| specs.get(name).is_some_and(|spec| spec.concerns_people);
+        let is_new = |spec: &&StreamSpec| {
+            let mut targets = spec.columns.iter().filter_map(|one| one.refers_to.as_ref());
+            !spec.concerns_people
+                && (spec.person != PersonSpec::None
+                    || targets.any(|to| concerns(to.stream.as_str())))
+        };
+        let new: Vec<StreamName> = specs
+            .values()
+            .filter(is_new)
+            .map(|spec| spec.name.clone())
+            .collect();
+        if new.is_empty() {
+            return;
+        }
+        for name in new {
+            specs
+                .entry(name)
+                .and_modify(|spec| spec.concerns_people = true);
         }
     }
 }

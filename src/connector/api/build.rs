@@ -117,6 +117,7 @@ impl Builder<'_> {
             used_by_others: BTreeSet::new(),
             core,
             person,
+            concerns_people: false, // see `note_people`
             history,
             combos: None,
             envelope: stream.envelope.clone(),

@@ -3,8 +3,8 @@
 use crate::connector::api::streams;
 use crate::connector::columns::StreamColumn;
 use crate::connector::load::Connectors;
-use crate::model::PersonalCategory;
 use crate::model::row::Kind;
+use crate::model::{History, PersonalCategory, named};
 
 /// What the shipped files promise about cells.
 #[test]
@@ -230,4 +230,24 @@ fn the_core_holds_little_of_a_person() {
             assert!(is_little, "{}.{name}: {category:?}", spec.name);
         }
     }
+}
+
+/// Only points of which no old versions are kept: a table that is stored by series and time has no room for more.
+#[test]
+fn points_are_stored_by_series_and_time() {
+    let source = named("north");
+    let mut found = Vec::new();
+    let connectors = Connectors::built_in().unwrap_or_else(|problems| panic!("{problems}"));
+    for name in ["oneroster", "wapi", "webuntis", "wisenet"] {
+        let connector = connectors.get(name).expect("shipped");
+        let specs = streams(connector).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+        for spec in specs.values() {
+            let kept = History::Keep(std::time::Duration::from_secs(1));
+            assert!(!spec.table(&source, kept).series, "{name} {}", spec.name);
+            if spec.table(&source, History::Off).series {
+                found.push(format!("{name} {}", spec.name));
+            }
+        }
+    }
+    assert_eq!(found, ["wapi points"]);
 }

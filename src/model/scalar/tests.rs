@@ -227,3 +227,21 @@ proptest::proptest! {
         proptest::prop_assert_eq!(shown(timestamp(&moment.to_string())), text);
     }
 }
+
+/// Each byte at each place.
+#[test]
+fn a_shape_fits_digits_where_it_has_zeros() {
+    for (shape, text) in [(b"0000-00-", b"2026-02-"), (b"00:00:00", b"07:15:42")] {
+        for (place, wanted) in shape.iter().enumerate() {
+            for byte in 0..=u8::MAX {
+                let mut bytes = *text;
+                bytes[place] = byte;
+                let fits = match wanted {
+                    b'0' => byte.is_ascii_digit(),
+                    wanted => byte == *wanted,
+                };
+                assert_eq!(Shape::new(*shape).fits(&bytes), fits, "{byte} at {place}");
+            }
+        }
+    }
+}

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use crate::model::{SourceName, StreamName};
 use crate::store::error::StoreError;
 use crate::store::queries::mirrored;
+use crate::store::relayout::is_series;
 use crate::store::table::quote;
 
 /// A stream's tables and views that can be copied, by what follows the table's name.
@@ -24,6 +25,8 @@ pub(super) struct Relation {
     pub columns: Vec<CopiedColumn>,
     /// The names of the key's columns in order; none if one of them is left out.
     key: Vec<String>,
+    /// Points, which the copy stores as the mirror does.
+    is_series: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,11 +65,14 @@ pub(super) fn relations(
             let mut columns = columns_of(connection, &name).map_err(&what)?;
             columns.retain(|column| is_kept(&column.name, &all, &left_out));
             if !columns.is_empty() {
+                let is_series =
+                    ending.is_empty() && is_series(connection, "mirror", &name).map_err(&what)?;
                 found.push(Relation {
                     source: source.clone(),
                     stream: stream.clone(),
                     name,
                     key: key_of(&columns, &all),
+                    is_series,
                     columns,
                 });
             }
@@ -147,7 +153,14 @@ impl Relation {
             let key = list(self.key.iter().map(|name| quote(name)).collect());
             parts.push(format!("PRIMARY KEY ({key})"));
         }
-        connection.execute_batch(&format!("CREATE TABLE main.{name} ({})", list(parts)))?;
+        let layout = match self.is_series && !self.key.is_empty() {
+            true => " WITHOUT ROWID",
+            false => "",
+        };
+        connection.execute_batch(&format!(
+            "CREATE TABLE main.{name} ({}){layout}",
+            list(parts)
+        ))?;
         let copied = connection.execute(
             &format!("INSERT INTO main.{name} ({names}) SELECT {names} FROM mirror.{name}"),
             [],

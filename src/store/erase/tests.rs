@@ -227,19 +227,20 @@ fn holds_pupil(path: &Path) -> bool {
 fn insert(connection: &Connection, table: &Table, cells: &[Cell<'_>]) {
     let mut bytes = Vec::new();
     cells.iter().for_each(|cell| cell.write(&mut bytes));
-    let mut insert = connection.prepare_cached(&table.insert_sql()).expect("SQL");
+    let mut insert = connection
+        .prepare_cached(&table.insert_sql(1))
+        .expect("SQL");
+    insert.raw_bind_parameter(1, 1).expect("bound");
+    insert
+        .raw_bind_parameter(2, "2026-03-01T00:00:00.000Z")
+        .expect("bound");
     for (number, cell) in cells.iter().enumerate() {
         insert
-            .raw_bind_parameter(number + 1, crate::store::sql_cells::SqlCell(*cell))
+            .raw_bind_parameter(number + 3, crate::store::sql_cells::SqlCell(*cell))
             .expect("bound");
     }
-    let next = cells.len() + 1;
     insert
-        .raw_bind_parameter(next, "2026-03-01T00:00:00.000Z")
-        .expect("bound");
-    insert.raw_bind_parameter(next + 1, 1).expect("bound");
-    insert
-        .raw_bind_parameter(next + 2, Cells::of(&bytes).fingerprint())
+        .raw_bind_parameter(cells.len() + 3, Cells::of(&bytes).fingerprint())
         .expect("bound");
     insert.raw_execute().expect("inserted");
 }

@@ -228,7 +228,7 @@ fn view(
         "CREATE VIEW {} AS {MARK}\nSELECT {}\nFROM {} AS row{joins}",
         quote(&name),
         columns.join(",\n  "),
-        table.quoted()
+        table.with_since()
     );
     (name, sql)
 }

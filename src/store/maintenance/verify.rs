@@ -1,4 +1,4 @@
-//! Is the mirror what was written to it? SQLite's own check, our tables, and rows against their fingerprints.
+//! Is the mirror what was written to it? SQLite's own check, our tables, and rows against their fingerprints; points have none.
 //!
 //! SQLite does not notice a flipped bit inside a value; the fingerprint of the row does. Findings name tables and row
 //! numbers, never a value.
@@ -113,12 +113,15 @@ fn check_structure(connection: &Connection, found: &mut Verified) -> Result<(), 
 fn check_table(connection: &Connection, table: &Table, scope: VerifyScope, found: &mut Verified) {
     found.tables += 1;
     let name = table.name();
-    match has_index(connection, &name) {
+    match has_index(connection, table) {
         Ok(true) => {}
         Ok(false) => found
             .problems
             .push(format!("the key index {name}_walk is missing")),
         Err(error) => found.problems.push(format!("{name}: {error}")),
+    }
+    if table.series {
+        return check_points(connection, table, scope, found);
     }
     let mut rows = CheckedRows::default();
     let checked = match scope {
@@ -138,6 +141,54 @@ fn check_table(connection: &Connection, table: &Table, scope: VerifyScope, found
             rows.wrong, rows.checked
         ));
     }
+}
+
+/// Points carry no fingerprint: their times, which are most of what they are, must be times.
+fn check_points(connection: &Connection, table: &Table, scope: VerifyScope, found: &mut Verified) {
+    let name = table.name();
+    let most = match scope {
+        VerifyScope::All => i64::MAX,
+        VerifyScope::Sample { rows, .. } => i64::from(rows),
+    };
+    let counted = (table.key.last()).map_or(Ok((0, 0)), |time| {
+        count_points(connection, table, *time, most)
+    });
+    match counted {
+        Ok((checked, wrong)) => {
+            found.rows += checked;
+            if wrong > 0 {
+                found.problems.push(format!(
+                    "{name}: {wrong} of {checked} checked points have no valid time"
+                ));
+            }
+        }
+        Err(error) => {
+            let error = StoreError::sql("read its points")(error);
+            found.problems.push(format!("{name}: {error}"));
+        }
+    }
+}
+
+fn count_points(
+    connection: &Connection,
+    table: &Table,
+    time: usize,
+    most: i64,
+) -> rusqlite::Result<(u64, u64)> {
+    let sql = format!(
+        "SELECT {} FROM {} LIMIT ?1",
+        table.names_of(&[time]),
+        table.quoted()
+    );
+    let (mut checked, mut wrong) = (0, 0);
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([most])?;
+    while let Some(row) = rows.next()? {
+        checked += 1;
+        let time = row.get_ref(0)?.as_str().ok().and_then(scalar::parse);
+        wrong += u64::from(time.is_none());
+    }
+    Ok((checked, wrong))
 }
 
 #[derive(Default)]
@@ -213,11 +264,14 @@ fn sample(
     Ok(())
 }
 
-fn has_index(connection: &Connection, table: &str) -> Result<bool, StoreError> {
+fn has_index(connection: &Connection, table: &Table) -> Result<bool, StoreError> {
+    if table.series {
+        return Ok(true); // its points lie in the order of their key
+    }
     connection
         .query_row(
             "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name = ?1 || '_walk' AND tbl_name = ?1",
-            [table],
+            [table.name()],
             |row| row.get(0),
         )
         .map_err(StoreError::sql("find an index"))

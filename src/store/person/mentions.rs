@@ -133,10 +133,14 @@ fn count(
         .flat_map(|own| own.erased.iter().map(|(row, _)| row.to_string()))
         .collect();
     let sql = format!(
-        "SELECT count(*) FROM {} WHERE ({}) AND rowid NOT IN ({})",
+        "SELECT count(*) FROM {} WHERE ({}){}",
         quote(name),
         tests.join(" OR "),
-        erased.join(", ")
+        // Points have no row numbers, and nobody's rows are among them.
+        match erased.is_empty() {
+            true => String::new(),
+            false => format!(" AND rowid NOT IN ({})", erased.join(", ")),
+        }
     );
     connection.query_row(&sql, params_from_iter(texts), |row| {
         row.get::<_, i64>(0).map(|rows| rows as u64)

@@ -214,7 +214,7 @@ fn sql(table: &Table) -> String {
          SELECT row._ended_run, row._until, 'removed', {row}, {row} FROM {history} AS row \
          WHERE row._ended = 'removed' AND row._ended_run > ?1 AND row._ended_run <= ?2 \
          AND row._until >= ?3 AND (?4 = '' OR row._until < ?4) ORDER BY 1, {key}",
-        began(&table.quoted(), ""),
+        began(&table.with_since(), ""),
         began(&history, " AND past.rowid < row.rowid"),
         row = names("row"),
         key = key.join(", "),

@@ -10,6 +10,7 @@ use crate::model::{
     TableColumn,
 };
 use crate::store::error::StoreError;
+use crate::store::relayout::is_series;
 use crate::store::sql_values::ended;
 use crate::store::table::{keeps_history, quote};
 
@@ -83,6 +84,7 @@ pub fn table(
         newest: None,
         removed_status: None,
         history,
+        series: is_series(reader, "main", &name).map_err(&what)?,
         person,
     }))
 }

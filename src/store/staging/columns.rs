@@ -10,7 +10,7 @@ use crate::store::sql_cells::SqlCell;
 use crate::store::table::quote;
 
 /// Rows that a reading must have before a column without values means anything.
-const ENOUGH_ROWS: u64 = 20;
+pub(super) const ENOUGH_ROWS: u64 = 20;
 
 /// A column counts as emptied when at most one in so many rows still has a value.
 const NEARLY_NONE: u64 = 50;
@@ -162,10 +162,14 @@ impl Staging {
         )
     }
 
-    /// The number of sampled rows, and how many of them have a value in each of the columns: rows that were received
-    /// again, and in a table that only grows the newest ones of the same item, because another item may have other
+    /// The number of sampled rows, and how many of them have a value in each of the columns: those of the step before, or
+    /// rows that were received again, and in a table that only grows the newest ones of the same item, because another item may have other
     /// columns.
     fn sample(&self, columns: &[usize]) -> rusqlite::Result<(u64, Vec<u64>)> {
+        if let Some(before) = &self.step_before {
+            let of = |column: &usize| before.values.get(*column).copied().unwrap_or_default();
+            return Ok((before.rows, columns.iter().map(of).collect()));
+        }
         let tests: Vec<String> = columns
             .iter()
             .map(|column| format!("{} IS NOT NULL", quote(&self.table.columns[*column].name)))
@@ -180,7 +184,9 @@ impl Staging {
             Ok(())
         };
         let what = format!("SELECT {} FROM {}", tests.join(", "), self.table.quoted());
-        if self.only_grows && self.plan.new >= ENOUGH_ROWS {
+        let many_changed = self.changed.len() >= ENOUGH_ROWS;
+        let has_grown = self.only_grows && self.plan.new >= ENOUGH_ROWS;
+        if has_grown || (many_changed && self.table.series) {
             let mut newest = self.mirror.prepare_cached(&self.newest_of_item(&tests))?;
             for (number, cell) in Cells::of(&self.item).enumerate() {
                 newest.raw_bind_parameter(number + 1, SqlCell(cell))?;
@@ -189,12 +195,12 @@ impl Staging {
             while let Some(row) = rows.next()? {
                 check(row)?;
             }
-        } else if self.changed.len() >= ENOUGH_ROWS {
+        } else if many_changed {
             let mut one = self
                 .mirror
                 .prepare_cached(&format!("{what} WHERE rowid = ?1"))?;
-            for number in self.seen.iter().take(SAMPLE as usize) {
-                let mut rows = one.query([number as i64])?;
+            for number in self.seen.first(SAMPLE) {
+                let mut rows = one.query([number])?;
                 if let Some(row) = rows.next()? {
                     check(row)?;
                 }

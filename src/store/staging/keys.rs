@@ -3,14 +3,13 @@
 use std::cmp::Ordering;
 
 use rusqlite::Row;
-use rusqlite::types::ValueRef;
 
-use crate::model::row::{Cell, Cells, Rows};
-use crate::store::sql_cells::cell_of;
+use crate::model::row::{Cells, RawCell, Rows};
+use crate::store::sql_cells::raw_cell_of;
 
 /// The keys of a page's rows, one behind the other.
 pub(super) struct PageKeys<'a> {
-    cells: Vec<Cell<'a>>,
+    cells: Vec<RawCell<'a>>,
     /// Cells of one key.
     width: usize,
 }
@@ -19,7 +18,7 @@ impl<'a> PageKeys<'a> {
     pub(super) fn of(rows: &'a Rows, key: &[usize]) -> Self {
         let mut cells = Vec::with_capacity(rows.len() * key.len());
         for row in rows.iter() {
-            cells.extend(key.iter().map(|index| row.at(*index)));
+            cells.extend(key.iter().map(|index| row.raw_at(*index)));
         }
         Self {
             cells,
@@ -27,7 +26,7 @@ impl<'a> PageKeys<'a> {
         }
     }
 
-    pub(super) fn at(&self, row: usize) -> &[Cell<'a>] {
+    pub(super) fn at(&self, row: usize) -> &[RawCell<'a>] {
         &self.cells[row * self.width..][..self.width]
     }
 
@@ -51,7 +50,7 @@ pub(super) fn key_bytes(cells: Cells<'_>, length: usize) -> Vec<u8> {
     bytes
 }
 
-fn compare(left: &[Cell<'_>], right: &[Cell<'_>]) -> Ordering {
+fn compare(left: &[RawCell<'_>], right: &[RawCell<'_>]) -> Ordering {
     left.iter()
         .zip(right)
         .map(|(left, right)| compare_cells(*left, *right))
@@ -60,27 +59,23 @@ fn compare(left: &[Cell<'_>], right: &[Cell<'_>]) -> Ordering {
 }
 
 /// The order that SQLite gives values: null, numbers, text by bytes.
-pub(super) fn compare_cells(left: Cell<'_>, right: Cell<'_>) -> Ordering {
-    let class = |cell: Cell<'_>| match cell {
-        Cell::Null | Cell::Keep => 0,
-        Cell::Integer(_) | Cell::Real(_) => 1,
-        Cell::Text(_) => 2,
+pub(super) fn compare_cells(left: RawCell<'_>, right: RawCell<'_>) -> Ordering {
+    let class = |cell: RawCell<'_>| match cell {
+        RawCell::Null | RawCell::Keep => 0,
+        RawCell::Integer(_) | RawCell::Real(_) => 1,
+        RawCell::Text(_) => 2,
     };
     match (left, right) {
-        (Cell::Integer(left), Cell::Integer(right)) => left.cmp(&right),
-        (Cell::Real(left), Cell::Real(right)) => left.total_cmp(&right),
-        (Cell::Text(left), Cell::Text(right)) => left.as_bytes().cmp(right.as_bytes()),
+        (RawCell::Integer(left), RawCell::Integer(right)) => left.cmp(&right),
+        (RawCell::Real(left), RawCell::Real(right)) => left.total_cmp(&right),
+        (RawCell::Text(left), RawCell::Text(right)) => left.cmp(right),
         _ => class(left).cmp(&class(right)),
     }
 }
 
-pub(super) fn compare_row(key: &[Cell<'_>], row: &Row<'_>) -> rusqlite::Result<Ordering> {
+pub(super) fn compare_row(key: &[RawCell<'_>], row: &Row<'_>) -> rusqlite::Result<Ordering> {
     for (number, cell) in key.iter().enumerate() {
-        let order = match (*cell, row.get_ref(number + 2)?) {
-            (Cell::Text(left), ValueRef::Text(right)) => left.as_bytes().cmp(right),
-            (Cell::Integer(left), ValueRef::Integer(right)) => left.cmp(&right),
-            (left, right) => compare_cells(left, cell_of(right)),
-        };
+        let order = compare_cells(*cell, raw_cell_of(row.get_ref(number)?));
         if order.is_ne() {
             return Ok(order);
         }

@@ -41,11 +41,12 @@ impl Staging {
         let mut statement = self.mirror.prepare(&sql)?;
         let mut insert = self
             .stage
+            .database()?
             .prepare("INSERT OR IGNORE INTO missing VALUES (?1, ?2, ?3, ?4, ?5, NULL)")?;
         let mut rows = statement.query([])?;
         let mut bytes = Vec::new();
         while let Some(row) = rows.next()? {
-            if self.seen.contains(row.get::<_, i64>(0)? as u64) {
+            if self.seen.contains(row.get(0)?) {
                 continue;
             }
             bytes.clear();
@@ -128,21 +129,21 @@ impl Staging {
             self.table.quoted(),
         );
         let mut statement = self.mirror.prepare(&sql)?;
-        let mut insert = self.stage.prepare(
+        let stage = self.stage.database()?;
+        let mut insert = stage.prepare(
             "INSERT INTO missing VALUES (?1, 1, NULL, 1, 1, NULL) ON CONFLICT (key) DO UPDATE SET removed = 1 WHERE removed = 0",
         )?;
         let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
         let mut bytes = Vec::new();
         while let Some(row) = rows.next()? {
-            if self.seen.contains(row.get::<_, i64>(0)? as u64) {
+            if self.seen.contains(row.get(0)?) {
                 continue;
             }
             bytes.clear();
             read_cells(row, 1, columns.len(), &mut bytes)?;
             let cells = Cells::of(&bytes);
             let key_bytes = key_bytes(cells, key.len());
-            let known: Option<bool> = self
-                .stage
+            let known: Option<bool> = stage
                 .prepare_cached("SELECT removed FROM missing WHERE key = ?1")?
                 .query_map([&key_bytes], |row| row.get(0))?
                 .next()
@@ -192,7 +193,7 @@ impl Staging {
             }
             let mut rows = find.raw_query();
             if let Some(row) = rows.next()?
-                && self.seen.contains(row.get::<_, i64>(0)? as u64)
+                && self.seen.contains(row.get(0)?)
             {
                 found.push(key.clone());
             }

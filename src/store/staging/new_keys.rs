@@ -7,9 +7,8 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use rusqlite::Connection;
-
 use super::keys::{compare_cells, key_bytes_of};
+use super::stage::entries_of;
 use super::{Mark, Staging};
 use crate::model::row::Cells;
 
@@ -28,8 +27,8 @@ impl NewKeys {
         self.last.is_empty()
             || key
                 .iter()
-                .zip(Cells::of(&self.last))
-                .map(|(index, last)| compare_cells(row.at(*index), last))
+                .zip(Cells::of(&self.last).raw())
+                .map(|(index, last)| compare_cells(row.raw_at(*index), last))
                 .find(|order| order.is_ne())
                 == Some(Ordering::Greater)
     }
@@ -65,45 +64,11 @@ impl Staging {
                 keys.insert(row.fingerprint_of(&self.table.key));
             }
         };
-        each_entry(&self.stage, |mark, row| {
+        self.stage.each(|mark, row| {
             note(mark, row);
             Ok(ControlFlow::Continue(()))
         })?;
         entries_of(&self.entries).for_each(|(mark, row)| note(mark, row));
         Ok(keys)
     }
-}
-
-/// Calls `act` with each entry of the pages that were put aside, in their order, until it breaks.
-pub(in crate::store) fn each_entry(
-    stage: &Connection,
-    mut act: impl FnMut(Mark, Cells<'_>) -> rusqlite::Result<ControlFlow<()>>,
-) -> rusqlite::Result<()> {
-    let mut pages = stage.prepare("SELECT entries FROM page ORDER BY number")?;
-    let mut pages = pages.query([])?;
-    while let Some(page) = pages.next()? {
-        for (mark, row) in entries_of(page.get_ref(0)?.as_blob()?) {
-            if act(mark, row)?.is_break() {
-                return Ok(());
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The rows of one page that was put aside.
-fn entries_of(mut bytes: &[u8]) -> impl Iterator<Item = (Mark, Cells<'_>)> {
-    std::iter::from_fn(move || {
-        let (mark, rest) = bytes.split_first()?;
-        let (length, rest) = rest.split_first_chunk::<4>()?;
-        let (row, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-        bytes = rest;
-        let mark = match *mark {
-            b'n' => Mark::New,
-            b'c' => Mark::Changed,
-            b'g' => Mark::Removed,
-            _ => Mark::Duplicate,
-        };
-        Some((mark, Cells::of(row)))
-    })
 }

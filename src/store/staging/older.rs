@@ -8,10 +8,11 @@ use rusqlite::params;
 use super::Staging;
 use super::keys::key_bytes_of;
 use crate::model::row::Cells;
+use crate::store::sql_cells::SqlCell;
 
 impl Staging {
     /// Whether the stored row is newer than the received one, and no earlier reading received the same version.
-    pub(super) fn is_older(&mut self, row: Cells<'_>, number: i64) -> rusqlite::Result<bool> {
+    pub(super) fn is_older(&mut self, row: Cells<'_>) -> rusqlite::Result<bool> {
         let Some(newest) = self.table.newest else {
             return Ok(false);
         };
@@ -20,15 +21,22 @@ impl Staging {
         };
         if self.is_older_sql.is_empty() {
             self.is_older_sql = format!(
-                "SELECT {} > ?2 FROM {} WHERE rowid = ?1",
+                "SELECT {} > ?1 FROM {} WHERE {}",
                 self.table.names_of(&[newest]),
-                self.table.quoted()
+                self.table.quoted(),
+                self.table.key_is(2)
             );
         }
-        let is_older: Option<bool> = self
-            .mirror
-            .prepare_cached(&self.is_older_sql)?
-            .query_row(params![number, received], |row| row.get(0))?;
+        let mut statement = self.mirror.prepare_cached(&self.is_older_sql)?;
+        statement.raw_bind_parameter(1, received)?;
+        for (number, column) in (2..).zip(&self.table.key) {
+            statement.raw_bind_parameter(number, SqlCell(row.at(*column)))?;
+        }
+        let is_older: Option<bool> = match statement.raw_query().next()? {
+            Some(stored) => stored.get(0)?,
+            None => None,
+        };
+        drop(statement);
         if is_older != Some(true) {
             return Ok(false);
         }
@@ -39,6 +47,7 @@ impl Staging {
             return Ok(false);
         }
         self.stage
+            .database()?
             .prepare_cached("INSERT OR REPLACE INTO missing VALUES (?1, 1, NULL, 0, 0, ?2)")?
             .execute(params![key, version])?;
         Ok(true)

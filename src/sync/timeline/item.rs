@@ -5,18 +5,19 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use super::batch::StepBatch;
 use super::span::{Begin, Span, kept_from};
-use super::{TimelineReport, TimelineRules, Writing, key_of};
+use super::{TimelineReport, TimelineRules, key_of};
 use crate::connector::api::{WindowRules, wire_time};
 use crate::connector::paging::ListEnd;
 use crate::connector::windows::{WindowWalk, first_time};
 use crate::http::{Effort, HttpError, Shrinks};
 use crate::model::absence::{self, Memory};
 use crate::model::{Completeness, Expiry, Inconsistency, decision, guard, scalar};
-use crate::store::apply::{Applied, Removals, Stamp, apply};
-use crate::store::checkpoints::{self, Checkpoint};
+use crate::store::checkpoints::Checkpoint;
+use crate::store::series::SeriesStep;
 use crate::store::suppression::RowFilter;
-use crate::store::{Absence, Ending, Size, Staged, Staging, StoreError, accounts};
+use crate::store::{Absence, Ending, Size, Staged, Staging, ValueCounts};
 use crate::sync::error::Failure;
 use crate::sync::items::Item;
 use crate::sync::job::StreamJob;
@@ -29,7 +30,10 @@ pub(super) struct ItemWalk<'a> {
     pub job: &'a StreamJob,
     pub window: &'a WindowRules,
     pub rules: &'a TimelineRules<'a>,
+    pub batch: &'a StepBatch<'a>,
     pub item: &'a Item,
+    /// Its place among the items.
+    pub place: usize,
 }
 
 /// What follows from a step that could not be read.
@@ -86,6 +90,7 @@ impl ItemWalk<'_> {
         let mut walk = WindowWalk::new(span.start, span.end, window.step, window.smallest)
             .with_step(checkpoint.step)
             .with_first_to(span.empty_to);
+        let mut before: Option<ValueCounts> = None;
         // Attempts at the span where the walk is, in all lengths together.
         let mut attempts = 0;
         while let Some((from, to)) = walk.span() {
@@ -93,7 +98,9 @@ impl ItemWalk<'_> {
                 report.unfinished.push((self.item.name.clone(), from));
                 return Ok(());
             }
-            let read = match self.step((from, to), self.effort(&walk, attempts)).await {
+            self.batch.settle(&key_of(self.item)).await?;
+            let effort = self.effort(&walk, attempts);
+            let read = match self.step((from, to), effort, before.as_ref()).await {
                 Ok(read) => read,
                 Err(error) => {
                     attempts += error.http().map_or(1, HttpError::attempts);
@@ -119,6 +126,9 @@ impl ItemWalk<'_> {
                     let same = self.item.same.clone();
                     span.finish(checkpoint, newest, server_time, same);
                 }
+            }
+            if self.job.table.series && read.staged.received.is_telling() {
+                before = Some(read.staged.received.clone());
             }
             let done = self.write(read.staged, checkpoint, report).await?;
             report.facts.add(read.facts);
@@ -179,10 +189,11 @@ impl ItemWalk<'_> {
         &self,
         (from, to): (Timestamp, Timestamp),
         effort: Effort,
+        before: Option<&ValueCounts>,
     ) -> Result<Read, Failure> {
         let (mut memory, mut readings) = (Memory::default(), 1);
         loop {
-            let (staging, facts, end) = self.try_step(from, to, effort).await?;
+            let (staging, facts, end) = self.try_step((from, to), effort, before).await?;
             let reading = absence::FullReading {
                 completeness: end.completeness,
                 duplicates: staging.duplicates(),
@@ -222,9 +233,9 @@ impl ItemWalk<'_> {
 
     async fn try_step(
         &self,
-        from: Timestamp,
-        to: Timestamp,
+        (from, to): (Timestamp, Timestamp),
         effort: Effort,
+        before: Option<&ValueCounts>,
     ) -> Result<(Staging, WalkFacts, ListEnd), Failure> {
         let extra = vec![
             (
@@ -248,8 +259,9 @@ impl ItemWalk<'_> {
         let mut staging = Staging::open(
             self.context.store,
             Arc::clone(&self.job.table),
-            Size::Guessed,
+            Size::Unknown,
         )?;
+        staging.follow(before.cloned());
         if let Some(oldest) = self.rules.oldest {
             staging.leave_out(Expiry {
                 column: self.window.column,
@@ -268,11 +280,11 @@ impl ItemWalk<'_> {
         Ok((staging, facts, end))
     }
 
-    /// Applies one step with its checkpoint.
+    /// Hands one step with its checkpoint to the batch, unless the guard holds it.
     async fn write(
         &self,
         staged: Staged,
-        checkpoint: &mut Checkpoint,
+        checkpoint: &Checkpoint,
         report: &mut TimelineReport,
     ) -> Result<Step, Failure> {
         report.unchanged += staged.plan.unchanged;
@@ -286,44 +298,14 @@ impl ItemWalk<'_> {
         report.duplicates += staged.plan.duplicates.rows;
         report.expired += staged.plan.expired;
         report.add_cells(&staged.plan.unreadable, &staged.plan.repaired);
-        checkpoint.rows += i64::try_from(staged.plan.new).unwrap_or(i64::MAX);
-        let applied = match self.rules.writing {
-            Writing::Dry => Applied {
-                new: staged.plan.new,
-                changed: staged.plan.changed,
-                removed: 0,
-            },
-            Writing::Run(run) => {
-                let stamp = Stamp {
-                    run,
-                    now: scalar::to_canonical(self.context.clock.now()),
-                };
-                let (source, account) = (
-                    self.context.source.name.clone(),
-                    self.context.account.clone(),
-                );
-                let (table, item, checkpoint) = (
-                    Arc::clone(&self.job.table),
-                    key_of(self.item),
-                    checkpoint.clone(),
-                );
-                self.context
-                    .store
-                    .write(move |connection| {
-                        let what = StoreError::sql("apply a step of a time series");
-                        let transaction = connection.transaction().map_err(&what)?;
-                        let applied = apply(&transaction, &staged, &stamp, Removals::None)?;
-                        checkpoints::save(&transaction, &table, &item, &checkpoint)?;
-                        accounts::save(&transaction, &source, &account)?;
-                        transaction.commit().map_err(&what)?;
-                        Ok(applied)
-                    })
-                    .await?
-            }
+        let step = SeriesStep {
+            item: key_of(self.item),
+            place: self.place,
+            staged,
+            checkpoint: checkpoint.clone(),
         };
-        report.applied.new += applied.new;
-        report.applied.changed += applied.changed;
-        Ok(Step::Applied)
+        self.batch.push(step).await?;
+        Ok(Step::Taken)
     }
 }
 
@@ -337,9 +319,9 @@ struct Read {
 /// What the guard made of a step.
 #[derive(PartialEq, Eq)]
 enum Step {
-    /// Its rows are in the mirror, and the checkpoint with them.
-    Applied,
-    /// None of its rows was applied.
+    /// Its rows are written, and the checkpoint with them.
+    Taken,
+    /// None of its rows is written.
     Held,
 }
 
