@@ -95,7 +95,11 @@ fn changes(spec: &StreamSpec, mode: Option<ReadMode>) -> String {
         return text;
     }
     let Some(since) = &spec.since else {
-        return "all each time".to_owned();
+        let each = spec.for_each.as_ref();
+        return match each.is_some_and(|each| !each.skip_while_same.is_empty()) {
+            true => format!("what moved, all every {}", Period(spec.items_every)),
+            false => "all each time".to_owned(),
+        };
     };
     let incremental = mode.map_or(since.default, |mode| mode == ReadMode::Incremental);
     let column = &spec.columns[since.column].name;

@@ -88,6 +88,8 @@ pub struct StreamSpec {
     pub window: Option<WindowRules>,
     /// What it is read for.
     pub for_each: Option<ForEach>,
+    /// How often a list is read for all its items, though some did not move.
+    pub items_every: Duration,
     /// How only changes are requested.
     pub since: Option<SinceRules>,
     /// How a row is known to be removed.

@@ -431,9 +431,11 @@ pub struct ForEach {
     /// Variables and the columns of `stream` that fill them.
     #[serde(default)]
     pub take: BTreeMap<String, String>,
-    /// An item is skipped while these variables have the values of its last complete walk.
+    /// An item is skipped while these variables have the values of its last complete walk, unless all are empty.
     #[serde(default)]
     pub skip_while_same: Vec<String>,
+    /// How often all items of a list are read all the same. Default `"1d"`; time series read all when `reread` is due.
+    pub full_every: Option<String>,
     /// How many rows the vendor holds of the items: when that grows by more than was received, they are read again.
     pub count: Option<CountConfig>,
 }

@@ -9,6 +9,7 @@ pub mod client;
 pub mod error;
 pub mod items;
 pub mod job;
+mod moved;
 pub mod probe;
 pub mod read;
 pub mod report;

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::error::Failure;
 use super::items::{Item, items};
 use super::job::{Source, StreamJob};
+use super::moved::{moved, remembered};
 use super::report::{Progress, ProgressSink};
 use super::walk::{ListRequest, Page, WalkFacts, walk};
 use crate::clock::Clock;
@@ -75,6 +76,8 @@ pub struct Reading {
     pub ignored_total: Option<(u64, u64)>,
     /// What to write down together with the rows.
     pub checkpoint: Checkpoint,
+    /// The same for single items.
+    pub items: Vec<(String, Checkpoint)>,
 }
 
 /// One attempt to read a stream.
@@ -86,12 +89,12 @@ struct ReadAttempt {
 /// Reads a stream: all of it when `full`, else what changed where that is known and no full reading is due.
 pub async fn read(context: &Context<'_>, job: &StreamJob, full: bool) -> Result<Reading, Failure> {
     let reader = context.store.reader()?;
-    let before = checkpoints::load(&reader, &job.table, context.account.generation)?
-        .remove("")
-        .unwrap_or_default();
+    let mut known = checkpoints::load(&reader, &job.table, context.account.generation)?;
+    let before = known.remove("").unwrap_or_default();
     let started = context.clock.now();
     // A removal that is not confirmed yet needs a reading that can confirm it.
-    let since = match full || unconfirmed::is_any(&reader, &job.table)? {
+    let full = full || unconfirmed::is_any(&reader, &job.table)?;
+    let since = match full {
         true => None,
         false => incremental_from(job, &before, started),
     };
@@ -100,24 +103,35 @@ pub async fn read(context: &Context<'_>, job: &StreamJob, full: bool) -> Result<
     let items_fingerprint = items_fingerprint(&items);
     // Changes alone do not include the earlier rows of a new item, nor the removal of an old one.
     let since = since.filter(|_| before.items == items_fingerprint);
-    match since {
-        None => read_in_full(context, job, &items, &before, started).await,
-        Some(since) => read_changes(context, job, &items, &before, since, started).await,
+    if let Some(since) = since {
+        return read_changes(context, job, &items, &before, since, started).await;
     }
+    let every = SignedDuration::try_from(job.spec.items_every).unwrap_or(SignedDuration::MAX);
+    let asked = match full || job.spec.partition.is_empty() {
+        true => None,
+        false => moved(&items, &known, before.full_at, every, started),
+    };
+    let asked = asked.as_deref();
+    read_lists(context, job, (&items, asked), &before, started).await
 }
 
-async fn read_in_full(
+async fn read_lists(
     context: &Context<'_>,
     job: &StreamJob,
-    items: &[Item],
+    (items, asked): (&[Item], Option<&[Item]>),
     before: &Checkpoint,
     started: Timestamp,
 ) -> Result<Reading, Failure> {
-    let mut memory = before.memory;
+    // What is remembered is about all items.
+    let mut memory = match asked {
+        None => before.memory,
+        Some(_) => Memory::default(),
+    };
     let (mut last_rows, mut most_rows) = (None, 0);
     let mut readings = 1;
     loop {
-        let attempt = try_once(context, job, items, None).await?;
+        let mut attempt = try_once(context, job, asked.unwrap_or(items), None).await?;
+        attempt.walked.lists = items.len();
         let rows = attempt.staging.identity();
         let mut facts = facts_of(&attempt, job);
         most_rows = most_rows.max(rows.0);
@@ -139,7 +153,7 @@ async fn read_in_full(
             is_accounted_for || before.cursor.is_none() || !may_have_moved(job, &attempt.walked);
         let ending = Ending {
             absence,
-            full: true,
+            full: asked.is_none(),
             confirm: job
                 .confirm
                 .or(job.spec.removed.confirm)
@@ -155,26 +169,35 @@ async fn read_in_full(
         let completeness = examined.completeness.and(file_of(&staged));
         let mut checkpoint = Checkpoint {
             account: context.account.generation,
-            memory: examined.memory,
             ..before.clone()
         };
+        if asked.is_none() {
+            checkpoint.memory = examined.memory;
+        }
         if attempt.walked.failed.is_empty() {
             checkpoint.items = items_fingerprint(items);
         }
-        if !completeness.is_contradicted() && attempt.walked.failed.is_empty() {
+        let of_items = match completeness.is_contradicted() {
+            true => Vec::new(),
+            false => remembered(items, &attempt.walked.read, checkpoint.account, started),
+        };
+        if asked.is_none() && !completeness.is_contradicted() && attempt.walked.failed.is_empty() {
             if cursor_moves {
                 checkpoint.cursor = cursor_after(before, &attempt.walked.facts, started);
             }
             checkpoint.full_at = Some(context.clock.now());
         }
-        return Ok(reading(
-            attempt.walked,
-            staged,
-            true,
-            completeness,
-            examined.ignored_total,
-            checkpoint,
-        ));
+        return Ok(Reading {
+            items: of_items,
+            ..reading(
+                attempt.walked,
+                staged,
+                asked.is_none(),
+                completeness,
+                examined.ignored_total,
+                checkpoint,
+            )
+        });
     }
 }
 
@@ -254,6 +277,7 @@ fn reading(
         completeness,
         ignored_total,
         checkpoint,
+        items: Vec::new(),
     }
 }
 

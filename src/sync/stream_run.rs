@@ -482,6 +482,9 @@ impl StreamRun<'_> {
                 }
                 report.written = true;
                 checkpoints::save(&transaction, &job.table, "", &reading.checkpoint)?;
+                for (item, checkpoint) in &reading.items {
+                    checkpoints::save(&transaction, &job.table, item, checkpoint)?;
+                }
                 purge::history(&transaction, &job.table, job.history, now)?;
                 runs::record_stream(&transaction, run, &source, &report.record, &report.rejects)?;
                 reports.push(report);

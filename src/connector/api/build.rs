@@ -83,7 +83,7 @@ impl Builder<'_> {
             ))
         });
         let page = self.page(&stream.page);
-        self.for_each();
+        let items_every = self.for_each();
         let lacks = self.lacks();
         let person = self.person(&columns);
         let history = self.history();
@@ -106,6 +106,7 @@ impl Builder<'_> {
             partition,
             window,
             for_each: stream.for_each.clone(),
+            items_every,
             since,
             removed: stream.removed.clone(),
             removed_status,
@@ -315,9 +316,11 @@ impl Builder<'_> {
         lacks
     }
 
-    fn for_each(&mut self) {
+    /// Checks what the stream is read for; returns how often a list is read for all of it.
+    fn for_each(&mut self) -> Duration {
+        let day = Duration::from_secs(86_400);
         let Some(each) = &self.stream.for_each else {
-            return;
+            return day;
         };
         if each.list.is_empty() && each.setting.is_none() && each.stream.is_none() {
             self.problem(
@@ -333,6 +336,7 @@ impl Builder<'_> {
                 Some("add `variable = \"…\"`".into()),
             );
         }
+        self.period(each.full_every.as_ref(), day, &["for_each", "full_every"])
     }
 }
 

@@ -10,6 +10,7 @@ mod cells;
 mod columns;
 mod ends;
 mod harness;
+mod items;
 mod jobs;
 mod moving;
 mod outcomes;
