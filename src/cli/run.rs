@@ -28,7 +28,8 @@ pub async fn run(folders: &Folders) -> Result<(), Exit> {
     let overlay = Overlay::default();
     // Before the files are read, so that no change is missed.
     let changes = Changes::of(&folders.folders());
-    let app = Arc::new(start::app(folders, &overlay).await?);
+    let app = daemon::with_more_time(&Clock::system(), start::app(folders, &overlay)).await?;
+    let app = Arc::new(app);
     let (run_now, observe) = (Arc::default(), |_: &Event| {});
     let ended = serve(app, folders, overlay, changes, run_now, observe).await;
     ended.map_err(|why| Exit::failed(format!("rollbook: {why}")))

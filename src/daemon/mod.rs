@@ -39,6 +39,7 @@ pub use history_file::HistoryFile;
 pub use loaded_files::{LoadedFiles, content_on_disk};
 pub use next_run::back_off;
 pub use serve::{run_loop, serve};
+pub use service::with_more_time;
 pub use signals::Signals;
 pub use status_file::StatusFile;
 pub use status_publisher::{StatusPublisher, absolute};
