@@ -80,7 +80,7 @@ impl Table {
         !self.series
     }
 
-    /// So many rows of one run. Parameters: those of [`Table::run_columns`]; then for each row the columns of the connector
+    /// So many rows of one run. Parameters: those of `run_columns`; then for each row the columns of the connector
     /// and the fingerprint, if it has one. A row that is there stays (`apply.rs`).
     pub fn insert_sql(&self, rows: usize) -> String {
         let of_run = self.run_columns();
