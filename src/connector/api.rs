@@ -440,7 +440,7 @@ impl StreamSpec {
         }
     }
 
-    /// Whether its rows are points: read through time, known by item and time, and nobody's, so that none is ever erased.
+    /// Whether its rows are points: read through time, known by item and time, and not about a person, so that none is ever erased.
     fn has_points(&self) -> bool {
         let Some(window) = &self.window else {
             return false;

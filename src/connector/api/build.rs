@@ -87,9 +87,10 @@ impl Builder<'_> {
         let lacks = self.lacks();
         let person = self.person(&columns);
         let history = self.history();
-        let partition = (0..columns.len())
+        let partition: Vec<usize> = (0..columns.len())
             .filter(|index| matches!(columns[*index].origin, ColumnSource::Constant(_)))
             .collect();
+        self.skipped_items(window.is_some(), &partition);
         if self.problems.len() > before {
             return None;
         }
@@ -314,6 +315,19 @@ impl Builder<'_> {
             }
         }
         lacks
+    }
+
+    /// Of a list that is read for some of its items, each row must say which it was read for: else all others were missing.
+    fn skipped_items(&mut self, is_series: bool, partition: &[usize]) {
+        let each = self.stream.for_each.as_ref();
+        let skips = each.is_some_and(|each| !each.skip_while_same.is_empty());
+        if skips && !is_series && partition.is_empty() {
+            self.problem(
+                &["for_each", "skip_while_same"],
+                "no column says which item a row was read for".into(),
+                Some("add one, such as `user_id = \"= {user_id} : text\"`".into()),
+            );
+        }
     }
 
     /// Checks what the stream is read for; returns how often a list is read for all of it.

@@ -514,6 +514,12 @@ fn keys_about_cells_are_looked_at() {
                 "streams.users.columns.boss.refers_to: `users` is not a column of a stream (write it as in `refers_to = \"users.id\"`)",
             ),
         ),
+        (
+            "[streams.users.for_each]\nstream = 'users'\ntake = { id = 'id', seen = 'born' }\nskip_while_same = ['seen']",
+            Some(
+                "streams.users.for_each.skip_while_same: no column says which item a row was read for (add one, such as `user_id = \"= {user_id} : text\"`)",
+            ),
+        ),
         ("time_zone = 'Europe/Vienna'", None),
         ("time_zone = ''", None),
         ("time_zone = '{zone}'\n[settings]\nzone = ''", None),

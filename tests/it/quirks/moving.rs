@@ -144,6 +144,26 @@ async fn a_removed_flux_leaves_its_points() {
     harness.close().await;
 }
 
+/// Of four Fluxes only the one that states no dates is asked for its Datas again.
+#[tokio::test(flavor = "multi_thread")]
+async fn datas_are_asked_for_when_their_flux_moved() {
+    let settings = &[("points_since", "2026-03-01T00:00:00Z")];
+    let checked = Checked::load("wapi", settings, &[], ClockKind::School, ComboLists::Few);
+    let folder = TempDir::new().expect("a folder");
+    let harness = Harness::open(&checked, folder.path(), &[]).await;
+    let mut pages = Vec::new();
+    for full in [false, false, true] {
+        let reports = harness.run(full).await;
+        let streams = reports.iter().flat_map(|report| &report.streams);
+        let datas = streams
+            .map(|part| &part.record)
+            .find(|part| part.stream.as_str() == "datas");
+        pages.push(datas.map(|part| part.pages));
+    }
+    assert_eq!(pages, [Some(4), Some(1), Some(4)]);
+    harness.close().await;
+}
+
 /// wapi.md 6: a member missing in a short form is not removed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_short_form_removes_nothing() {
