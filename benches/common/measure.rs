@@ -34,7 +34,7 @@ pub struct Cost {
 
 impl Cost {
     /// The result of one measurement: the least CPU and wall time, the most memory and disk.
-    pub fn best(costs: &[Self]) -> Self {
+    fn best(costs: &[Self]) -> Self {
         let least = |of: fn(&Self) -> Duration| costs.iter().map(of).min().unwrap_or_default();
         Self {
             cpu: least(|cost| cost.cpu),
@@ -79,6 +79,17 @@ pub fn run(command: &mut Command) -> Cost {
         disk_bytes: None,
         output,
     }
+}
+
+/// The best of several rounds; each measures everything in turns, so that load on the machine does not affect one
+/// measurement only.
+pub fn best_of<const N: usize>(rounds: usize, mut round: impl FnMut() -> [Cost; N]) -> [Cost; N] {
+    let mut costs: [Vec<Cost>; N] = std::array::from_fn(|_| Vec::new());
+    for _ in 0..rounds {
+        let costs = costs.iter_mut().zip(round());
+        costs.for_each(|(all, one)| all.push(one));
+    }
+    costs.map(|costs| Cost::best(&costs))
 }
 
 /// Measures another role of this program, which prints the CPU in milliseconds that it used before its work: creating

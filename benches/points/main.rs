@@ -278,29 +278,11 @@ fn remove(file: &Path) {
     }
 }
 
-/// Measures everything, in turns, so that load on the machine does not affect one measurement only.
+/// Measures everything and prints the tables.
 fn measure_all(size: Size) {
     let bench = Measurement::new(size);
     let (loaded, all) = (bench.loaded, bench.all());
     let (two_days, three_days) = (bench.again(loaded.to), bench.again(all.to));
-    let mut costs: [Vec<Cost>; 9] = std::array::from_fn(|_| Vec::new());
-    for _ in 0..bench.size.rounds {
-        let round = [
-            bench.floor_fetch(loaded),
-            bench.floor_insert(),
-            bench.first_by_hand(),
-            bench.first_load(),
-            bench.floor_fetch(two_days),
-            bench.rerun(),
-            bench.floor_fetch(three_days),
-            bench.by_hand(three_days),
-            bench.daily(),
-        ];
-        costs
-            .iter_mut()
-            .zip(round)
-            .for_each(|(all, one)| all.push(one));
-    }
     let [
         fetch,
         insert,
@@ -311,7 +293,19 @@ fn measure_all(size: Size) {
         fetch_three,
         daily_by_hand,
         daily,
-    ] = costs.each_ref().map(|costs| Cost::best(costs));
+    ] = measure::best_of(bench.size.rounds, || {
+        [
+            bench.floor_fetch(loaded),
+            bench.floor_insert(),
+            bench.first_by_hand(),
+            bench.first_load(),
+            bench.floor_fetch(two_days),
+            bench.rerun(),
+            bench.floor_fetch(three_days),
+            bench.by_hand(three_days),
+            bench.daily(),
+        ]
+    });
     let both = Some(fetch.cpu + insert.cpu);
     let (two, three) = (Some(fetch_two.cpu), Some(fetch_three.cpu));
     let lines = [

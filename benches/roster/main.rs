@@ -142,7 +142,7 @@ impl Measurement {
     }
 }
 
-/// Measures everything, in turns, so that load on the machine does not affect one measurement only.
+/// Measures everything and prints the tables.
 fn measure_all(size: Size, quick: bool) {
     let bench = Measurement {
         server: Server::start(&["server", &size.people.to_string()]),
@@ -150,23 +150,6 @@ fn measure_all(size: Size, quick: bool) {
         size,
     };
     let (page, large) = (bench.size.page, bench.size.large_page);
-    let mut costs: [Vec<Cost>; 8] = std::array::from_fn(|_| Vec::new());
-    for _ in 0..bench.size.rounds {
-        let round = [
-            bench.floor_fetch(),
-            bench.floor_insert(),
-            bench.first_load(0, page),
-            bench.rerun("plain", page),
-            bench.changed(page),
-            bench.first_load(0, large),
-            bench.rerun("shuffled", page),
-            bench.first_load(bench.size.latency_ms, page),
-        ];
-        costs
-            .iter_mut()
-            .zip(round)
-            .for_each(|(all, one)| all.push(one));
-    }
     let [
         fetch,
         insert,
@@ -176,7 +159,18 @@ fn measure_all(size: Size, quick: bool) {
         large_pages,
         shuffled,
         latency,
-    ] = costs.each_ref().map(|costs| Cost::best(costs));
+    ] = measure::best_of(bench.size.rounds, || {
+        [
+            bench.floor_fetch(),
+            bench.floor_insert(),
+            bench.first_load(0, page),
+            bench.rerun("plain", page),
+            bench.changed(page),
+            bench.first_load(0, large),
+            bench.rerun("shuffled", page),
+            bench.first_load(bench.size.latency_ms, page),
+        ]
+    });
     let both = fetch.cpu + insert.cpu;
     let lines = [
         Line::new("floor 1: fetched and decoded", &fetch, None, vec![]),

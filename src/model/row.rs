@@ -181,6 +181,31 @@ pub enum RawCell<'a> {
     Text(&'a [u8]),
 }
 
+impl<'a> RawCell<'a> {
+    /// The cell; `None` for a text that is not UTF-8.
+    pub fn cell(self) -> Option<Cell<'a>> {
+        Some(match self {
+            Self::Null => Cell::Null,
+            Self::Keep => Cell::Keep,
+            Self::Integer(number) => Cell::Integer(number),
+            Self::Real(number) => Cell::Real(number),
+            Self::Text(text) => Cell::Text(std::str::from_utf8(text).ok()?),
+        })
+    }
+}
+
+impl<'a> From<Cell<'a>> for RawCell<'a> {
+    fn from(cell: Cell<'a>) -> Self {
+        match cell {
+            Cell::Null => Self::Null,
+            Cell::Keep => Self::Keep,
+            Cell::Integer(number) => Self::Integer(number),
+            Cell::Real(number) => Self::Real(number),
+            Cell::Text(text) => Self::Text(text.as_bytes()),
+        }
+    }
+}
+
 impl<'a> Cells<'a> {
     /// The same cells for what compares and stores them only.
     pub fn raw(self) -> RawCells<'a> {
@@ -240,13 +265,7 @@ impl<'a> Iterator for Cells<'a> {
 
     fn next(&mut self) -> Option<Cell<'a>> {
         let mut raw = self.raw();
-        let cell = match raw.next()? {
-            RawCell::Null => Cell::Null,
-            RawCell::Keep => Cell::Keep,
-            RawCell::Integer(number) => Cell::Integer(number),
-            RawCell::Real(number) => Cell::Real(number),
-            RawCell::Text(text) => Cell::Text(std::str::from_utf8(text).ok()?),
-        };
+        let cell = raw.next()?.cell()?;
         self.0 = raw.0;
         Some(cell)
     }

@@ -1,4 +1,4 @@
-//! Makes a stream's tables and indexes, and computes fingerprints anew.
+//! Makes a stream's tables and indexes, and recomputes fingerprints.
 
 use rusqlite::{Transaction, params};
 
@@ -74,7 +74,7 @@ pub(super) fn index_names(table: &Table) -> [String; 2] {
     [table.walk_index(), history_key]
 }
 
-/// Computes the fingerprints of all rows anew.
+/// Recomputes the fingerprints of all rows.
 pub(super) fn renew_fingerprints(
     transaction: &Transaction<'_>,
     table: &Table,

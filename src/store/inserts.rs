@@ -1,5 +1,5 @@
-//! New rows, many by one statement: SQLite searches its place in the index anew for each statement, and goes on from the last
-//! one within it.
+//! New rows, many by one statement: SQLite searches the index from its root for each statement, and goes on from the last
+//! place within one.
 
 use rusqlite::{CachedStatement, Transaction};
 

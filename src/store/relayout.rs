@@ -21,7 +21,7 @@ pub fn is_series(connection: &Connection, schema: &str, table: &str) -> rusqlite
         .query_row([schema, table], |row| row.get(0))
 }
 
-/// Makes the table anew in the layout that it is wanted in, with all its rows. It has the wanted columns already.
+/// Makes the table again in the layout that it is wanted in, with all its rows. It has the wanted columns already.
 pub(super) fn relayout(transaction: &Transaction<'_>, table: &Table) -> Result<(), StoreError> {
     let what = StoreError::sql("store a table's rows in another layout");
     let before = format!("{}_before", table.name());
@@ -95,8 +95,7 @@ fn copy(
         rows = count,
         "storing a table's rows in another layout, once"
     );
-    // What is behind FROM, with the name that the table has for now.
-    let from = stored.with_since().replace(&table.quoted(), &quote(before));
+    let from = stored.with_since_in(&quote(before));
     let (names, key) = (table.all_names(), table.names_of(&table.key));
     // Fingerprints are computed when all rows are there.
     let (own, values) = match table.series {

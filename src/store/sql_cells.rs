@@ -7,12 +7,7 @@ use crate::model::row::{Cell, RawCell};
 
 /// A value of SQLite as a cell; a mirror holds no blobs.
 pub(super) fn cell_of(value: ValueRef<'_>) -> Cell<'_> {
-    match value {
-        ValueRef::Null | ValueRef::Blob(_) => Cell::Null,
-        ValueRef::Integer(number) => Cell::Integer(number),
-        ValueRef::Real(number) => Cell::Real(number),
-        ValueRef::Text(text) => std::str::from_utf8(text).map_or(Cell::Null, Cell::Text),
-    }
+    raw_cell_of(value).cell().unwrap_or(Cell::Null)
 }
 
 /// The same, unlooked at.
@@ -43,13 +38,17 @@ pub(super) struct SqlRawCell<'a>(pub RawCell<'a>);
 
 impl ToSql for SqlRawCell<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self.0 {
-            RawCell::Null | RawCell::Keep => ValueRef::Null,
-            RawCell::Integer(number) => ValueRef::Integer(number),
-            RawCell::Real(number) => ValueRef::Real(number),
-            RawCell::Text(text) => ValueRef::Text(text),
-        }))
+        value_of(self.0)
     }
+}
+
+fn value_of(cell: RawCell<'_>) -> rusqlite::Result<ToSqlOutput<'_>> {
+    Ok(ToSqlOutput::Borrowed(match cell {
+        RawCell::Null | RawCell::Keep => ValueRef::Null,
+        RawCell::Integer(number) => ValueRef::Integer(number),
+        RawCell::Real(number) => ValueRef::Real(number),
+        RawCell::Text(text) => ValueRef::Text(text),
+    }))
 }
 
 /// A cell that SQLite can bind.
@@ -57,11 +56,6 @@ pub(super) struct SqlCell<'a>(pub Cell<'a>);
 
 impl ToSql for SqlCell<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self.0 {
-            Cell::Null | Cell::Keep => ValueRef::Null,
-            Cell::Integer(number) => ValueRef::Integer(number),
-            Cell::Real(number) => ValueRef::Real(number),
-            Cell::Text(text) => ValueRef::Text(text.as_bytes()),
-        }))
+        value_of(self.0.into())
     }
 }

@@ -6,6 +6,7 @@
 
 mod columns;
 mod keys;
+mod matching;
 mod missing;
 mod new_keys;
 mod older;
@@ -13,15 +14,14 @@ mod row_set;
 mod space;
 mod stage;
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 
 pub use self::space::StagingSpace;
 
-use self::keys::{PageKeys, compare_row};
+use self::matching::StoredRow;
 use self::new_keys::NewKeys;
 use self::row_set::RowSet;
 use self::space::Share;
@@ -29,14 +29,11 @@ use self::stage::{Stage, push_entry};
 use super::database::Store;
 use super::error::StoreError;
 use super::readers::ReadConnection;
-use super::sql_cells::{SqlCell, SqlRawCell, cell_of, read_cells};
+use super::sql_cells::{SqlCell, cell_of};
 use crate::model::absence::Duplicates;
 use crate::model::plan::Plan;
 use crate::model::row::{Cell, Cells, Rows};
 use crate::model::{Expiry, StreamName, Table};
-
-/// The most rows of the table to scan between two rows of a page before a new search is cheaper.
-const MAX_LINEAR_SCAN: u32 = 16;
 
 /// How the table's size is found before a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -384,42 +381,6 @@ impl Staging {
         })
     }
 
-    /// For each row of the page the table's row with the same key.
-    fn matches(&mut self, rows: &Rows) -> rusqlite::Result<Vec<Option<StoredRow>>> {
-        let mut found = vec![None; rows.len()];
-        if self.live == 0 || rows.is_empty() {
-            return Ok(found);
-        }
-        let keys = PageKeys::of(rows, &self.table.key);
-        let order = keys.order();
-        let mut walk = self.mirror.prepare_cached(&self.table.walk_sql())?;
-        let mut next = 0;
-        while next < order.len() {
-            for (number, cell) in keys.at(order[next]).iter().enumerate() {
-                walk.raw_bind_parameter(number + 1, SqlRawCell(*cell))?;
-            }
-            let mut table_rows = walk.raw_query();
-            let mut scanned = 0;
-            loop {
-                let Some(row) = table_rows.next()? else {
-                    return Ok(found);
-                };
-                let hit = match_row(row, &keys, &order, &mut next, |index| {
-                    found[index] = Some(known(row, &self.table, &mut self.point)?);
-                    Ok(())
-                })?;
-                if next >= order.len() {
-                    return Ok(found);
-                }
-                scanned = if hit { 0 } else { scanned + 1 };
-                if scanned > MAX_LINEAR_SCAN {
-                    break;
-                }
-            }
-        }
-        Ok(found)
-    }
-
     /// The row with the table's values where it keeps them; a new row has none there.
     fn completed(&mut self, row: Cells<'_>, known: Option<StoredRow>) -> rusqlite::Result<Vec<u8>> {
         let kept = row.enumerate().filter(|(_, cell)| *cell == Cell::Keep);
@@ -594,55 +555,6 @@ impl Staging {
             })
         })
     }
-}
-
-/// A row of the table with the key of a received one.
-#[derive(Clone, Copy, Debug)]
-struct StoredRow {
-    /// Its row number; that of its key in a table without row numbers.
-    number: i64,
-    fingerprint: i64,
-}
-
-/// What [`Table::walk_sql`] found. A point carries no fingerprint, so `point` is filled with its cells.
-fn known(row: &Row<'_>, table: &Table, point: &mut Vec<u8>) -> rusqlite::Result<StoredRow> {
-    let first = table.key.len();
-    if !table.series {
-        return Ok(StoredRow {
-            number: row.get(first)?,
-            fingerprint: row.get(first + 1)?,
-        });
-    }
-    point.clear();
-    read_cells(row, first, table.columns.len(), point)?;
-    let cells = Cells::of(point);
-    Ok(StoredRow {
-        number: cells.fingerprint_of(&table.key) as i64,
-        fingerprint: cells.fingerprint(),
-    })
-}
-
-/// Calls `found` with the rows of a page that have the key of a row of the table; returns whether there were any.
-fn match_row(
-    row: &Row<'_>,
-    keys: &PageKeys<'_>,
-    order: &[usize],
-    next: &mut usize,
-    mut found: impl FnMut(usize) -> rusqlite::Result<()>,
-) -> rusqlite::Result<bool> {
-    let mut hit = false;
-    while let Some(index) = order.get(*next) {
-        match compare_row(keys.at(*index), row)? {
-            Ordering::Less => *next += 1,
-            Ordering::Equal => {
-                found(*index)?;
-                hit = true;
-                *next += 1;
-            }
-            Ordering::Greater => break,
-        }
-    }
-    Ok(hit)
 }
 
 /// VACUUM and every change of a table's shape move this number.

@@ -55,15 +55,20 @@ impl Table {
     /// The rows with their `_since`: a table, or what may stand for one behind `FROM`. Points have that of the run that
     /// stored them.
     pub fn with_since(&self) -> String {
+        self.with_since_in(&self.quoted())
+    }
+
+    /// The same while the table has another name, quoted.
+    pub(super) fn with_since_in(&self, name: &str) -> String {
         if !self.series {
-            return self.quoted();
+            return name.to_owned();
         }
         format!(
             "(SELECT point.*, (SELECT since FROM rollbook_series_runs WHERE source = {} AND stream = {} AND run = point._run) AS _since \
              FROM {} AS point)",
             literal(self.source.as_str()),
             literal(self.stream.as_str()),
-            self.quoted()
+            name
         )
     }
 

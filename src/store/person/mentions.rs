@@ -136,7 +136,7 @@ fn count(
         "SELECT count(*) FROM {} WHERE ({}){}",
         quote(name),
         tests.join(" OR "),
-        // Points have no row numbers, and nobody's rows are among them.
+        // Points have no row numbers, and none of them is about a person.
         match erased.is_empty() {
             true => String::new(),
             false => format!(" AND rowid NOT IN ({})", erased.join(", ")),

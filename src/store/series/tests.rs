@@ -215,7 +215,7 @@ async fn a_table_is_stored_in_another_layout_with_all_that_is_in_it() {
         assert_eq!(
             mirror.ask("SELECT count(*) || '' FROM rollbook_checkpoints WHERE item <> ''"),
             "2",
-            "nothing is read anew"
+            "nothing is read again"
         );
         let found = verify(mirror.store.path(), VerifyScope::All).expect("verified");
         assert_eq!((found.rows, found.problems), (3, vec![]));
