@@ -147,7 +147,7 @@ impl Discovery {
         let target = headers.get("location").and_then(|to| url.join(to).ok());
         let limits = (TOKEN_BODY, Oversized::Refuse);
         let peer = (host.as_str(), &self.timeouts);
-        let body = body::read(response, &headers, Vec::new(), limits, &mut deadline, peer).await;
+        let body = body::read(response, &headers, limits, deadline, peer).await;
         match status {
             200 => body,
             300..=399 => Err(HttpErrorKind::Redirect(

@@ -252,7 +252,7 @@ impl Endpoint {
         );
         let limits = (TOKEN_BODY, Oversized::Refuse);
         let peer = (self.host.as_str(), &self.timeouts);
-        let body = body::read(response, &headers, Vec::new(), limits, &mut deadline, peer).await;
+        let body = body::read(response, &headers, limits, deadline, peer).await;
         Ok((status, headers, body))
     }
 }

@@ -21,7 +21,7 @@ use super::mask::PseudonymKey;
 use super::slots::{Empty, PreviousCells, Slots};
 use super::tree::{MemberNode, Tree};
 use crate::model::Unlisted;
-use crate::model::row::{Reject, Rows, Unreadable};
+use crate::model::row::{Reject, Rows};
 
 /// How the rows of one stream are read.
 #[derive(Debug)]
@@ -188,7 +188,7 @@ impl RowReader<'_> {
 
     /// Forgets what was read, because a better path for the rows was found in the same response.
     pub fn restart(&mut self) {
-        self.out.rows.clear();
+        self.out.rows = Rows::default();
         self.nulls.fill(0);
         self.taken = 0;
     }
@@ -258,7 +258,8 @@ impl RowReader<'_> {
                 .rows
                 .push_present(|bytes| slots.write_key(key, bytes))
         });
-        self.out.rows.rejects.push(Reject { path, reason, row });
+        let problems = &mut self.out.rows.problems;
+        problems.reject(Reject { path, reason }, row);
     }
 
     /// Records unreadable and repaired cells of the row that was just accepted.
@@ -267,12 +268,9 @@ impl RowReader<'_> {
         let rows = &mut self.out.rows;
         let row = rows.len() as u32 - 1;
         for column in self.slots.all_unreadable() {
-            rows.unreadable
-                .extend(self.slots.unreadable(column).map(|reason| Unreadable {
-                    row,
-                    column: column as u32,
-                    reason,
-                }));
+            if let Some(reason) = self.slots.unreadable(column) {
+                rows.problems.unreadable(row, column as u32, reason);
+            }
         }
         for (column, repair) in self.slots.repairs() {
             *rows.repaired.entry((*column as u32, *repair)).or_default() += 1;

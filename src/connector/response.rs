@@ -5,16 +5,16 @@
 //! of an empty or one-row list (`null`, `{}`, `{"0": {…}}`, one object) are recognised.
 
 mod body;
+mod pieces;
+mod reader;
 mod scalar;
 mod search;
 
-use serde::de::DeserializeSeed as _;
-
-use self::body::BodySeed;
+pub use self::reader::PageReader;
 use super::decode::{Decoded, Decoder, RowReader};
 use super::file::NameMatch;
 use super::link::NextPage;
-use super::repair;
+#[cfg(test)]
 use crate::model::UnexpectedResponse;
 
 /// The paths of a page's parts, from the connector.
@@ -146,6 +146,8 @@ pub struct DecodedPage {
     pub no_content: bool,
     /// It has no rows, and not in the form of an empty list.
     pub odd_empty: bool,
+    /// Rows of earlier pieces are none of the page's: a better path for them was found behind.
+    pub replaces: bool,
 }
 
 impl DecodedPage {
@@ -158,106 +160,19 @@ impl DecodedPage {
     }
 }
 
-/// Reads a response. The error never quotes it.
+/// Reads a response, as a whole and in pieces of many sizes, and compares what comes out. The error never quotes it.
+#[cfg(test)]
 pub fn read(
     shape: &PageShape,
     decoder: &Decoder,
     body: &[u8],
     total_header: Option<&str>,
 ) -> Result<DecodedPage, UnexpectedResponse> {
-    let (text, is_damaged) = repair::utf8(body);
-    let text = &*text;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
-    let total = total_header.and_then(header_total);
-    if text.is_empty() || text == "null" {
-        let (allowed, what) = if text.is_empty() {
-            (shape.blank_is_empty, "nothing")
-        } else {
-            (shape.null_is_empty, "null")
-        };
-        let expected = format!("expected rows, got {what}");
-        return match allowed {
-            true => Ok(DecodedPage {
-                total,
-                no_content: text.is_empty(),
-                ..DecodedPage::default()
-            }),
-            false if text.is_empty() => Err(UnexpectedResponse::of_server(expected)),
-            false => Err(UnexpectedResponse::of_form(expected)),
-        };
+    let whole = PageReader::default().finish(shape, decoder, body, total_header);
+    for size in [1, 3, 10, 64] {
+        tests::compare_in_pieces(&whole, (shape, decoder, total_header), body, size);
     }
-    if text.starts_with('<') {
-        return Err(UnexpectedResponse::of_server(
-            "expected JSON, got a web page",
-        ));
-    }
-    let as_it_is = match is_damaged || decoder.needs_digits() {
-        true => None,
-        false => match parse(shape, decoder, (text, false), total) {
-            Ok(Some(page)) => return Ok(page),
-            Err(Fault::NotJson(error)) if error.is_eof() => return Err(not_json(&error)),
-            Err(Fault::Lacks(message)) => return Err(UnexpectedResponse::of_form(message)),
-            Err(Fault::NotJson(error)) => Some(error),
-            Ok(None) => None,
-        },
-    };
-    let repaired = repair::repaired(text);
-    match parse(shape, decoder, (&repaired, true), total) {
-        Ok(Some(page)) => Ok(page),
-        Ok(None) => Err(UnexpectedResponse::of_value(
-            "the response contains a number that cannot be read",
-        )),
-        Err(Fault::Lacks(message)) => Err(UnexpectedResponse::of_form(message)),
-        // The position is the one in the original response, if known.
-        Err(Fault::NotJson(error)) => Err(not_json(&as_it_is.unwrap_or(error))),
-    }
-}
-
-/// Why a text gave no page.
-enum Fault {
-    NotJson(serde_json::Error),
-    Lacks(String),
-}
-
-/// One reading of a text; nothing where it has to be repaired first.
-fn parse(
-    shape: &PageShape,
-    decoder: &Decoder,
-    (text, repaired): (&str, bool),
-    total: Option<u64>,
-) -> Result<Option<DecodedPage>, Fault> {
-    let mut search = PageSearch {
-        shape,
-        decoder,
-        repaired,
-        reader: decoder.reader(text.len(), repaired),
-        page: DecodedPage::default(),
-        total: None,
-        found: None,
-        empty: None,
-        wrong: None,
-        names: Vec::new(),
-    };
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    BodySeed {
-        search: &mut search,
-        at: Vec::new(),
-    }
-    .deserialize(&mut deserializer)
-    .and_then(|()| deserializer.end())
-    .map_err(Fault::NotJson)?;
-    match (search.found, search.empty) {
-        (Some(_), _) => {}
-        (None, Some(odd)) => search.page.odd_empty = odd,
-        (None, None) => return Err(Fault::Lacks(search.nothing_found())),
-    }
-    // Where header and body disagree, the larger one is not agreed with by mistake.
-    search.page.total = total.max(search.total.map(|(_, total)| total));
-    let Some(decoded) = search.reader.finish() else {
-        return Ok(None);
-    };
-    search.page.decoded = decoded;
-    Ok(Some(search.page))
+    whole
 }
 
 /// A number, or the end of a `Content-Range`: `0-19/60`.
@@ -266,25 +181,24 @@ fn header_total(text: &str) -> Option<u64> {
     text.trim().parse().ok()
 }
 
-/// serde_json's messages for syntax errors contain no content; those for wrong types might.
-fn not_json(error: &serde_json::Error) -> UnexpectedResponse {
-    let (line, column) = (error.line(), error.column());
-    if error.is_eof() {
-        let reason = format!("the JSON ends early at line {line} column {column}");
-        UnexpectedResponse::of_server(reason)
-    } else {
-        let reason = format!("the JSON is invalid at line {line} column {column}");
-        UnexpectedResponse::of_value(reason)
-    }
-}
-
 struct PageSearch<'s, 'd> {
     shape: &'s PageShape,
     decoder: &'d Decoder,
     /// The text went through `repair.rs`.
     repaired: bool,
     reader: RowReader<'d>,
-    page: DecodedPage,
+    found: FoundParts,
+    /// The text goes on with rows of the piece before it.
+    continues: bool,
+    /// Rows of earlier pieces were found at a worse path.
+    replaces: bool,
+}
+
+/// What was found of a page so far, besides its rows.
+#[derive(Clone, Debug, Default)]
+struct FoundParts {
+    next: NextPage,
+    more: Option<bool>,
     /// The declared total, and the rank of the member that stated it: lower is better.
     total: Option<(usize, u64)>,
     /// An empty list was found at the rows' path; whether in an unusual form.
@@ -292,7 +206,9 @@ struct PageSearch<'s, 'd> {
     /// What the rows' path holds instead of rows.
     wrong: Option<String>,
     /// The rank of the path where rows were found: lower is better.
-    found: Option<usize>,
+    rows: Option<usize>,
+    /// The last list where rows may be was the one that was taken.
+    in_rows: bool,
     names: Vec<String>,
 }
 

@@ -1,19 +1,20 @@
-//! Reads a body into one buffer, within every limit.
+//! Reads a body, piece by piece, within every limit.
 //!
 //! gzip is decompressed here and not by the client, because only here the decompressed size, the ratio and
 //! a missing end can be checked while the bytes arrive. The first two bytes decide whether a body is gzip: a proxy
 //! may drop the header, or leave it on a body that it has decompressed. Text in another charset is converted to UTF-8.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use reqwest::Response;
 
-use super::charset;
+use super::charset::Charset;
 use super::client::error_kind;
 use super::deadline::Deadline;
 use super::error::HttpErrorKind;
-use super::limits::{RATIO, RATIO_AFTER};
+use super::limits::{PIECE, RATIO, RATIO_AFTER};
 use super::reply::Headers;
 use super::rules::Timeouts;
 use crate::model::UnexpectedResponse;
@@ -26,40 +27,97 @@ pub(crate) enum Oversized {
     Truncate,
 }
 
-/// Reads a body to its end, into `buffer`, which is empty. `headers` were taken out of `response` before.
+/// Reads a body to its end. `headers` were taken out of `response` before.
 pub(crate) async fn read(
-    mut response: Response,
+    response: Response,
     headers: &Headers,
-    buffer: Vec<u8>,
-    (limit, oversized): (u64, Oversized),
-    deadline: &mut Deadline,
-    (host, timeouts): (&str, &Timeouts),
+    limit: (u64, Oversized),
+    deadline: Deadline,
+    peer: (&str, &Timeouts),
 ) -> Result<Vec<u8>, HttpErrorKind> {
-    let declared = content_coding(headers)?;
-    let content_length = response.content_length().unwrap_or_default();
-    if declared == Coding::None && content_length > limit && oversized == Oversized::Refuse {
-        return Err(HttpErrorKind::TooLarge(limit));
-    }
-    let mut body = Body::new(declared, buffer, content_length, limit);
-    loop {
-        let chunk = deadline
-            .chunk(response.chunk(), |chunk| {
-                chunk
-                    .as_ref()
-                    .map_or(0, |chunk| chunk.as_ref().map_or(0, |bytes| bytes.len()))
-            })
-            .await?
-            .map_err(|error| error_kind(&error, host, timeouts))?;
-        let Some(chunk) = chunk else {
-            let body = body.finish()?;
-            return Ok(charset::to_utf8(body, headers.get("content-type")));
-        };
-        match body.take(&chunk) {
-            Err(HttpErrorKind::TooLarge(_)) if oversized == Oversized::Truncate => {
-                return Ok(body.truncated());
-            }
-            taken => taken?,
+    let mut reader = BodyReader::begin(response, headers, limit, deadline, peer)?;
+    let mut text = Vec::new();
+    reader.fill(&mut text, usize::MAX).await?;
+    Ok(text)
+}
+
+/// A response whose body is being read.
+pub(crate) struct BodyReader<'a> {
+    response: Response,
+    body: Body,
+    charset: Charset,
+    oversized: Oversized,
+    deadline: Deadline,
+    host: &'a str,
+    timeouts: &'a Timeouts,
+}
+
+impl<'a> BodyReader<'a> {
+    /// Begins; `headers` were taken out of `response` before.
+    pub fn begin(
+        response: Response,
+        headers: &Headers,
+        (limit, oversized): (u64, Oversized),
+        deadline: Deadline,
+        (host, timeouts): (&'a str, &'a Timeouts),
+    ) -> Result<Self, HttpErrorKind> {
+        let declared = content_coding(headers)?;
+        let content_length = response.content_length().unwrap_or_default();
+        if declared == Coding::None && content_length > limit && oversized == Oversized::Refuse {
+            return Err(HttpErrorKind::TooLarge(limit));
         }
+        Ok(Self {
+            response,
+            body: Body::new(declared, content_length, limit),
+            charset: Charset::of(headers.get("content-type")),
+            oversized,
+            deadline,
+            host,
+            timeouts,
+        })
+    }
+
+    /// Reads on until `text` has at least this many bytes; returns whether the body ended before. What is in `text` stays
+    /// in front.
+    pub async fn fill(&mut self, text: &mut Vec<u8>, enough: usize) -> Result<bool, HttpErrorKind> {
+        let from = text.len();
+        self.body.swap(text);
+        let ended = self.receive(enough).await;
+        self.body.swap(text);
+        let ended = ended?;
+        self.charset.convert(text, from, ended);
+        Ok(ended)
+    }
+
+    /// The program itself took this long before it went on reading: no fault of the server.
+    pub fn postpone(&mut self, by: Duration) {
+        self.deadline.postpone(by);
+    }
+
+    async fn receive(&mut self, enough: usize) -> Result<bool, HttpErrorKind> {
+        let (host, timeouts) = (self.host, self.timeouts);
+        while self.body.len() < enough {
+            let chunk = self
+                .deadline
+                .chunk(self.response.chunk(), |chunk| {
+                    chunk
+                        .as_ref()
+                        .map_or(0, |chunk| chunk.as_ref().map_or(0, |bytes| bytes.len()))
+                })
+                .await?
+                .map_err(|error| error_kind(&error, host, timeouts))?;
+            let Some(chunk) = chunk else {
+                self.body.end()?;
+                return Ok(true);
+            };
+            match self.body.take(&chunk) {
+                Err(HttpErrorKind::TooLarge(_)) if self.oversized == Oversized::Truncate => {
+                    return Ok(true);
+                }
+                taken => taken?,
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -163,10 +221,10 @@ fn is_zlib(head: &[u8]) -> bool {
 }
 
 impl Body {
-    fn new(declared: Coding, buffer: Vec<u8>, content_length: u64, limit: u64) -> Self {
+    fn new(declared: Coding, content_length: u64, limit: u64) -> Self {
         Self::Undetected {
             declared,
-            buffer,
+            buffer: Vec::new(),
             content_length,
             limit,
             head: Vec::new(),
@@ -186,14 +244,15 @@ impl Body {
         } else {
             content_length
         };
-        let capacity = usize::try_from(expected.min(limit)).unwrap_or(0);
+        let capacity = usize::try_from(expected.min(limit)).unwrap_or(0).min(PIECE);
         if buffer.capacity() < capacity {
             // A little more than declared, so that the next page fits too; growing would double it.
-            buffer = Vec::with_capacity(capacity + capacity / 16);
+            buffer.reserve_exact(capacity + capacity / 16 - buffer.len());
         }
         let output = Bounded {
             bytes: buffer,
             packed: 0,
+            unpacked: 0,
             limit,
             coding,
             full: None,
@@ -206,6 +265,23 @@ impl Body {
                 false => Unpacker::Deflate(DeflateDecoder::new(output)),
             })),
         }
+    }
+
+    /// What was read, to be swapped with a buffer that has room.
+    fn bytes(&mut self) -> &mut Vec<u8> {
+        match self {
+            Self::Undetected { buffer, .. } => buffer,
+            Self::Plain(output) => &mut output.bytes,
+            Self::Packed(decoder) => &mut decoder.get_mut().bytes,
+        }
+    }
+
+    fn swap(&mut self, other: &mut Vec<u8>) {
+        std::mem::swap(self.bytes(), other);
+    }
+
+    fn len(&mut self) -> usize {
+        self.bytes().len()
     }
 
     fn take(&mut self, chunk: &[u8]) -> Result<(), HttpErrorKind> {
@@ -253,34 +329,23 @@ impl Body {
         }
     }
 
-    fn finish(mut self) -> Result<Vec<u8>, HttpErrorKind> {
-        if let Self::Undetected { head, .. } = &mut self {
+    /// The last chunk was taken.
+    fn end(&mut self) -> Result<(), HttpErrorKind> {
+        if let Self::Undetected { head, .. } = self {
             let head = std::mem::take(head);
             if head.is_empty() {
                 // Some servers send 204 with the header and an empty body.
-                return Ok(head);
+                return Ok(());
             }
             self.detect(&head);
             self.take(&head)?;
         }
-        match self {
-            Self::Plain(output) => Ok(output.bytes),
-            Self::Packed(mut decoder) => {
-                if decoder.try_finish().is_err() {
-                    return Err(decoder.get_mut().full.take().unwrap_or_else(corrupt));
-                }
-                Ok(std::mem::take(&mut decoder.get_mut().bytes))
-            }
-            Self::Undetected { head, .. } => Ok(head),
+        if let Self::Packed(decoder) = self
+            && decoder.try_finish().is_err()
+        {
+            return Err(decoder.get_mut().full.take().unwrap_or_else(corrupt));
         }
-    }
-
-    fn truncated(self) -> Vec<u8> {
-        match self {
-            Self::Undetected { head, .. } => head,
-            Self::Plain(output) => output.bytes,
-            Self::Packed(mut decoder) => std::mem::take(&mut decoder.get_mut().bytes),
-        }
+        Ok(())
     }
 }
 
@@ -294,7 +359,9 @@ fn corrupt() -> HttpErrorKind {
 /// A buffer that enforces the size limit and the compression ratio.
 struct Bounded {
     bytes: Vec<u8>,
+    /// Bytes before decompression, and after it.
     packed: u64,
+    unpacked: u64,
     limit: u64,
     coding: Coding,
     full: Option<HttpErrorKind>,
@@ -302,7 +369,7 @@ struct Bounded {
 
 impl Write for Bounded {
     fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {
-        let size = (self.bytes.len() + chunk.len()) as u64;
+        let size = self.unpacked + chunk.len() as u64;
         if size > self.limit {
             self.full = Some(HttpErrorKind::TooLarge(self.limit));
         } else if self.coding != Coding::None && size > RATIO_AFTER && size > self.packed * RATIO {
@@ -311,6 +378,7 @@ impl Write for Bounded {
         if self.full.is_some() {
             return Err(io::ErrorKind::StorageFull.into());
         }
+        self.unpacked = size;
         self.bytes.extend_from_slice(chunk);
         Ok(chunk.len())
     }
@@ -346,9 +414,10 @@ mod tests {
         limit: u64,
         chunk: usize,
     ) -> Result<Vec<u8>, HttpErrorKind> {
-        let mut body = Body::new(declared, Vec::new(), bytes.len() as u64, limit);
+        let mut body = Body::new(declared, bytes.len() as u64, limit);
         bytes.chunks(chunk).try_for_each(|chunk| body.take(chunk))?;
-        body.finish()
+        body.end()?;
+        Ok(std::mem::take(body.bytes()))
     }
 
     #[test]

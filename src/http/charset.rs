@@ -4,34 +4,86 @@
 //! that is valid UTF-8 stays as it is, whatever is declared: such bytes make no words in another charset.
 //! Does not repair invalid bytes; the decoder does that and reports it by column.
 
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-/// The body as UTF-8 where its charset is known, else unchanged.
-pub(super) fn to_utf8(body: Vec<u8>, content_type: Option<&str>) -> Vec<u8> {
-    let Some(encoding) = encoding(&body, content_type) else {
-        return body;
-    };
-    encoding
-        .decode_with_bom_removal(&body)
-        .0
-        .into_owned()
-        .into_bytes()
+/// The charset of one body, which comes piece by piece.
+pub(super) struct Charset {
+    /// What the server declares, if it is another one than UTF-8.
+    declared: Option<&'static Encoding>,
+    found: CharsetFound,
+    /// The first bytes of a character whose others have not arrived.
+    cut: Vec<u8>,
 }
 
-/// The charset of a body, if it is not UTF-8.
-fn encoding(body: &[u8], content_type: Option<&str>) -> Option<&'static Encoding> {
-    match *body {
-        [0xff, 0xfe, ..] => return Some(UTF_16LE),
-        [0xfe, 0xff, ..] => return Some(UTF_16BE),
-        // JSON begins with two ASCII characters, so a zero beside the first one shows the byte order.
-        [b'{' | b'[', 0, ..] => return Some(UTF_16LE),
-        [0, b'{' | b'[', ..] => return Some(UTF_16BE),
-        _ => {}
+enum CharsetFound {
+    /// Nothing arrived.
+    Nothing,
+    /// Everything so far is the same in UTF-8 and in what is declared.
+    Ascii,
+    Utf8,
+    Other(Box<Decoder>),
+}
+
+impl Charset {
+    pub fn of(content_type: Option<&str>) -> Self {
+        let encoding = content_type
+            .and_then(declared)
+            .and_then(|name| Encoding::for_label(name.as_bytes()));
+        let is_other = |encoding: &&Encoding| ![UTF_8, UTF_16LE, UTF_16BE].contains(encoding);
+        Self {
+            declared: encoding.filter(is_other),
+            found: CharsetFound::Nothing,
+            cut: Vec::new(),
+        }
     }
-    let encoding = Encoding::for_label(declared(content_type?)?.as_bytes())?;
-    let is_utf8 = || std::str::from_utf8(body).is_ok();
-    (encoding != UTF_8 && encoding != UTF_16LE && encoding != UTF_16BE && !is_utf8())
-        .then_some(encoding)
+
+    /// Converts the bytes from `from` on, which follow those of the last call, to UTF-8 where their charset is known.
+    pub fn convert(&mut self, text: &mut Vec<u8>, from: usize, is_last: bool) {
+        if matches!(self.found, CharsetFound::Nothing) {
+            self.found = match (by_first_bytes(&text[from..]), self.declared) {
+                (Some(encoding), _) => CharsetFound::decoded(encoding),
+                (None, Some(_)) => CharsetFound::Ascii,
+                (None, None) => CharsetFound::Utf8,
+            };
+        }
+        if let (CharsetFound::Ascii, Some(declared)) = (&self.found, self.declared) {
+            text.splice(from..from, self.cut.drain(..));
+            match std::str::from_utf8(&text[from..]) {
+                Ok(valid) if valid.is_ascii() => {}
+                Ok(_) => self.found = CharsetFound::Utf8,
+                Err(error) if error.error_len().is_none() && !is_last => {
+                    self.cut = text.split_off(from + error.valid_up_to());
+                }
+                Err(_) => self.found = CharsetFound::decoded(declared),
+            }
+        }
+        if let CharsetFound::Other(decoder) = &mut self.found {
+            let bytes = text.split_off(from);
+            let room = decoder.max_utf8_buffer_length(bytes.len());
+            let mut converted = String::with_capacity(room.unwrap_or(bytes.len()));
+            // There is room for the largest outcome, so one call converts everything.
+            let _ = decoder.decode_to_string(&bytes, &mut converted, is_last);
+            text.extend_from_slice(converted.as_bytes());
+        }
+    }
+}
+
+impl CharsetFound {
+    fn decoded(encoding: &'static Encoding) -> Self {
+        Self::Other(Box::new(encoding.new_decoder_with_bom_removal()))
+    }
+}
+
+/// UTF-16, which shows by itself.
+fn by_first_bytes(body: &[u8]) -> Option<&'static Encoding> {
+    match *body {
+        [0xff, 0xfe, ..] => Some(UTF_16LE),
+        [0xfe, 0xff, ..] => Some(UTF_16BE),
+        // JSON begins with two ASCII characters, so a zero beside the first one shows the byte order.
+        [b'{' | b'[', 0, ..] => Some(UTF_16LE),
+        [0, b'{' | b'[', ..] => Some(UTF_16BE),
+        _ => None,
+    }
 }
 
 /// The charset's name in a `Content-Type`.
@@ -159,8 +211,18 @@ mod tests {
             ("nothing", Some("a/b; charset=latin1"), Vec::new(), Some("")),
         ];
         for (what, content_type, body, expected) in rows {
-            let seen = String::from_utf8(to_utf8(body, content_type)).ok();
-            assert_eq!(seen.as_deref(), expected, "{what}");
+            for piece in [usize::MAX, 2, 3] {
+                let mut charset = Charset::of(content_type);
+                let mut text = Vec::new();
+                let mut pieces = body.chunks(piece.min(body.len().max(1))).peekable();
+                while let Some(bytes) = pieces.next() {
+                    let from = text.len();
+                    text.extend_from_slice(bytes);
+                    charset.convert(&mut text, from, pieces.peek().is_none());
+                }
+                let seen = String::from_utf8(text).ok();
+                assert_eq!(seen.as_deref(), expected, "{what}, {piece} bytes a piece");
+            }
         }
     }
 }

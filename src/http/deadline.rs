@@ -83,6 +83,12 @@ impl Deadline {
         }
     }
 
+    /// Moves all limits, because the program did something else meanwhile.
+    pub fn postpone(&mut self, by: Duration) {
+        self.started += by;
+        self.window_end += by;
+    }
+
     /// Also runs after each chunk: when data is always ready, the timer never fires.
     fn check(&mut self, end: Instant) -> Result<(), HttpErrorKind> {
         let now = Instant::now();

@@ -15,3 +15,9 @@ pub(crate) const RATIO_AFTER: u64 = 1024 * 1024;
 
 /// Largest ratio of decompressed to compressed bytes. A measured bomb has 1,029; roster JSON has about 12.
 pub(crate) const RATIO: u64 = 100;
+
+/// Bytes of a body after which what can be decoded is decoded and forgotten. A usual page has fewer.
+pub(crate) const PIECE: usize = 1024 * 1024;
+
+/// Of bodies that cannot be decoded piece by piece, one at a time is larger than this, in bytes.
+pub(crate) const LARGE: usize = 4 * 1024 * 1024;

@@ -1,7 +1,7 @@
 //! One HTTP session: sends every request of a source, and has the only retry loop.
 //!
-//! It waits for a permit, gets a token, sends a GET, reads the body within the limits, classifies the
-//! response, decodes it on a blocking thread, and retries where that may help. It does not
+//! It waits for a permit, gets a token, sends a GET, classifies the response, reads the body within the limits,
+//! decodes it on a blocking thread as it arrives, and retries where that may help. It does not
 //! know what a page is, nor which one follows.
 
 mod prepare;
@@ -18,14 +18,15 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::access::Access;
 use super::authorizer::{AfterRefusal, Authorizer};
 use super::blocking::blocking;
-use super::body::{self, Oversized};
+use super::body::{self, BodyReader, Oversized};
 use super::budget::{RunBudget, Tries};
 use super::circuit_breaker::CircuitBreaker;
 use super::classify::{Classification, Response, classify};
 use super::client::{peer_of, send};
 use super::deadline::Deadline;
+use super::decode::{BodyDecoder, Decode};
 use super::error::{HttpError, HttpErrorKind, Slow};
-use super::limits::ERROR_BODY;
+use super::limits::{ERROR_BODY, LARGE, PIECE};
 use super::message;
 use super::pace::Pace;
 use super::page_request::{self, PageRequest};
@@ -63,8 +64,8 @@ const MAX_DECODERS: usize = 1;
 /// How often a request is repeated with the same refused token at most, also where the vendor accepts every other one.
 const MAX_SAME_TOKEN: u32 = 4;
 
-/// Decodes a successful response.
-pub type Decode<T> = Arc<dyn Fn(&Reply) -> Result<T, UnexpectedResponse> + Send + Sync>;
+/// The largest bodies of the whole process are held one at a time.
+static LARGE_BODY: Semaphore = Semaphore::const_new(1);
 
 /// Whether a request may be repeated with another token.
 #[derive(PartialEq, Eq)]
@@ -105,7 +106,7 @@ impl Session {
 
     /// Requests one page, and retries while that may help and the budget allows it.
     ///
-    /// `decode` runs on a blocking thread on a response with 200 or 204; when it fails, the
+    /// `decode` runs on a blocking thread on the body of a response with 200 or 204, while it arrives; when it fails, the
     /// page is requested once more.
     ///
     /// # Errors
@@ -182,6 +183,22 @@ impl Session {
     }
 }
 
+/// A response: with its whole body, or with the first piece and a reader of the rest.
+struct FirstPart<'a> {
+    reply: Reply,
+    rest: Option<BodyReader<'a>>,
+}
+
+/// A successful response whose body is decoded while it is read; until its end it is in flight.
+struct Receiving<'a> {
+    reply: Reply,
+    rest: Option<BodyReader<'a>>,
+    permit: SemaphorePermit<'a>,
+}
+
+/// A decoder, and what it did not take.
+type Undecoded<T> = (Box<dyn BodyDecoder<T>>, Vec<u8>);
+
 /// A page request with its URL and budget.
 struct PreparedRequest<'a> {
     address: Url,
@@ -213,53 +230,48 @@ impl SessionState {
             self.count_day().await.map_err(failed)?;
             request.budget.count_request(self.rules.timeouts.whole);
             let sent = self.clock.running();
-            let reply = self.send(request, access.as_ref()).await;
-            let latency = self.clock.running().saturating_sub(sent);
-            let count = |failure| self.rules.metrics.count_request(failure, latency);
-            let reply = reply.map_err(|kind| {
-                count(Some(kind.class()));
+            let response = self.send(request, access.as_ref()).await;
+            let mut latency = self.clock.running().saturating_sub(sent);
+            let metrics = &self.rules.metrics;
+            let FirstPart { reply, rest } = response.map_err(|kind| {
+                metrics.count_request(Some(kind.class()), latency);
                 failed(kind)
             })?;
-            drop(permit);
             let status = reply.status;
             let after = match self.classify(&reply, request) {
                 Classification::Fine => {
                     if let (Some(authorizer), Some(access)) = (&self.authorizer, &access) {
                         authorizer.accepted(access).await;
                     }
-                    // The semaphore is never closed.
-                    let decode_permit = self.decode_permits.acquire().await;
-                    let _decode_permit =
-                        decode_permit.map_err(|_| failed(HttpErrorKind::OutOfTime))?;
-                    let (decode, budget) = (decode.clone(), request.budget.clone());
-                    let act = move || {
-                        let decoded = decode(&reply);
-                        budget.reuse(reply.body);
-                        decoded
+                    let body = Receiving {
+                        reply,
+                        rest,
+                        permit,
                     };
-                    let decoded = blocking(act).await;
+                    let decoded = self.receive(body, request, decode, &mut latency).await;
                     if decoded.is_ok() {
                         self.breaker.succeeded();
                     }
-                    let decoded = decoded
-                        .map_err(|bad| failed(HttpErrorKind::UnexpectedResponse(status, bad)));
-                    count(decoded.as_ref().err().map(HttpError::class));
-                    return decoded;
+                    let failure = decoded.as_ref().err().map(HttpErrorKind::class);
+                    metrics.count_request(failure, latency);
+                    return decoded.map_err(failed);
                 }
                 Classification::Failed(kind) => {
-                    count(Some(kind.class()));
+                    metrics.count_request(Some(kind.class()), latency);
                     self.pause_session(&kind);
                     return Err(
                         failed(kind).quoting(vendor_word(&reply, &secrets(access.as_ref())))
                     );
                 }
                 Classification::Token => {
-                    count(Some(Class::Auth));
+                    metrics.count_request(Some(Class::Auth), latency);
+                    drop(permit);
                     self.after_refusal(access.as_ref(), second_token, Rejected::Token)
                         .await
                 }
                 Classification::Forbidden => {
-                    count(Some(Class::Auth));
+                    metrics.count_request(Some(Class::Auth), latency);
+                    drop(permit);
                     self.after_refusal(access.as_ref(), second_token, Rejected::Right)
                         .await
                 }
@@ -350,28 +362,92 @@ impl SessionState {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends one GET and reads the response, not beyond the end of the run.
-    async fn send(
+    /// Reads the rest of a body and decodes it piece by piece.
+    async fn receive<T: Send + 'static>(
         &self,
+        mut body: Receiving<'_>,
         request: &PreparedRequest<'_>,
-        access: Option<&Access>,
-    ) -> Result<Reply, HttpErrorKind> {
-        let (left, whole) = (request.budget.left(), self.rules.timeouts.whole);
-        let reply = self.send_within(whole.min(left), request, access).await;
-        reply.map_err(|kind| match kind {
-            HttpErrorKind::TooSlow(Slow::Whole, _) if left < whole => {
-                HttpErrorKind::TooSlow(Slow::Run, left)
+        decode: &Decode<T>,
+        latency: &mut Duration,
+    ) -> Result<T, HttpErrorKind> {
+        let status = body.reply.status;
+        let bad = |bad| HttpErrorKind::UnexpectedResponse(status, bad);
+        let mut decoder = decode.begin();
+        let mut large = None;
+        while let Some(reader) = &mut body.rest {
+            let since = self.clock.running();
+            let text = std::mem::take(&mut body.reply.body);
+            (decoder, body.reply.body) = self.take_piece(decoder, text).await?.map_err(bad)?;
+            match body.reply.body.len() > LARGE {
+                // The semaphore is never closed.
+                true if large.is_none() => large = LARGE_BODY.acquire().await.ok(),
+                true => {}
+                false => large = None,
             }
-            kind => kind,
-        })
+            reader.postpone(self.clock.running().saturating_sub(since));
+            let since = self.clock.running();
+            let enough = body.reply.body.len() + PIECE;
+            let filled = reader.fill(&mut body.reply.body, enough).await;
+            *latency += self.clock.running().saturating_sub(since);
+            if filled.map_err(|kind| self.at_the_end(kind))? {
+                body.rest = None;
+            }
+        }
+        drop(body.permit);
+        let _decode_permit = self.decode_permit().await?;
+        let (reply, budget) = (body.reply, request.budget.clone());
+        let decoded = blocking(move || {
+            let decoded = decoder.finish(&reply);
+            budget.reuse(reply.body);
+            decoded
+        });
+        decoded.await.map_err(bad)
     }
 
-    async fn send_within(
+    /// Decodes what can be decoded of a body so far; returns what is left of it.
+    async fn take_piece<T: Send + 'static>(
         &self,
+        mut decoder: Box<dyn BodyDecoder<T>>,
+        mut text: Vec<u8>,
+    ) -> Result<Result<Undecoded<T>, UnexpectedResponse>, HttpErrorKind> {
+        let _decode_permit = self.decode_permit().await?;
+        let act = move || decoder.take(&mut text).map(|()| (decoder, text));
+        Ok(blocking(act).await)
+    }
+
+    async fn decode_permit(&self) -> Result<SemaphorePermit<'_>, HttpErrorKind> {
+        // The semaphore is never closed.
+        let permit = self.decode_permits.acquire().await;
+        permit.map_err(|_| HttpErrorKind::OutOfTime)
+    }
+
+    /// Sends one GET and reads the response, or its first piece, not beyond the end of the run.
+    async fn send<'s>(
+        &'s self,
+        request: &PreparedRequest<'_>,
+        access: Option<&Access>,
+    ) -> Result<FirstPart<'s>, HttpErrorKind> {
+        let whole = self.rules.timeouts.whole.min(request.budget.left());
+        let response = self.send_within(whole, request, access).await;
+        response.map_err(|kind| self.at_the_end(kind))
+    }
+
+    /// A response that the run's end leaves less time than usual was not too slow by itself.
+    fn at_the_end(&self, kind: HttpErrorKind) -> HttpErrorKind {
+        match kind {
+            HttpErrorKind::TooSlow(Slow::Whole, limit) if limit < self.rules.timeouts.whole => {
+                HttpErrorKind::TooSlow(Slow::Run, limit)
+            }
+            kind => kind,
+        }
+    }
+
+    async fn send_within<'s>(
+        &'s self,
         whole: Duration,
         request: &PreparedRequest<'_>,
         access: Option<&Access>,
-    ) -> Result<Reply, HttpErrorKind> {
+    ) -> Result<FirstPart<'s>, HttpErrorKind> {
         let timeouts = &self.rules.timeouts;
         let mut headers = self.headers.clone();
         if let Some(access) = access {
@@ -384,27 +460,31 @@ impl SessionState {
         let status = response.status().as_u16();
         let headers = Headers::from(std::mem::take(response.headers_mut()));
         let peer = (self.host.as_str(), timeouts);
-        let body = match status {
+        let (mut body, mut rest) = (Vec::new(), None);
+        match status {
             200 => {
                 let limit = (self.rules.body_limit, Oversized::Refuse);
-                let buffer = request.budget.spare();
-                body::read(response, &headers, buffer, limit, &mut deadline, peer).await?
+                let mut reader = BodyReader::begin(response, &headers, limit, deadline, peer)?;
+                body = request.budget.spare();
+                if !reader.fill(&mut body, PIECE).await? {
+                    rest = Some(reader);
+                }
             }
             // The status is enough to classify an error, however much of its body arrives.
             400.. => {
                 let limit = (ERROR_BODY, Oversized::Truncate);
-                body::read(response, &headers, Vec::new(), limit, &mut deadline, peer)
-                    .await
-                    .unwrap_or_default()
+                let read = body::read(response, &headers, limit, deadline, peer);
+                body = read.await.unwrap_or_default();
             }
-            _ => Vec::new(),
-        };
-        Ok(Reply {
+            _ => {}
+        }
+        let reply = Reply {
             status,
             date: headers.date(),
             headers,
             body,
-        })
+        };
+        Ok(FirstPart { reply, rest })
     }
 
     fn classify(&self, reply: &Reply, request: &PreparedRequest<'_>) -> Classification {

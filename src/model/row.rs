@@ -5,8 +5,12 @@
 //! reads them, in the same run, so their format may change from release to release; the *fingerprint* of them may not,
 //! because a change would rewrite every mirror once.
 
+mod problems;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
+
+pub use self::problems::{NamedProblem, ProblemAt, Reject, RowProblems};
 
 use serde_json::Value;
 
@@ -271,29 +275,6 @@ impl<'a> Iterator for Cells<'a> {
     }
 }
 
-/// A row that could not be taken, without its content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reject {
-    /// Where in the row, as the connector writes it.
-    pub path: String,
-    /// What was found instead, by type; never the value.
-    pub reason: String,
-    /// The row of the page that represents it, if its key could be read: the row exists, and nothing else is known of
-    /// it.
-    pub row: Option<u32>,
-}
-
-/// A cell that could not be read. Its row is taken, and the column keeps its last value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreadable {
-    /// The row's number in the page.
-    pub row: u32,
-    /// The column's number.
-    pub column: u32,
-    /// What was found instead, by type; never the value.
-    pub reason: String,
-}
-
 /// How a value was changed before it was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Repair {
@@ -342,10 +323,8 @@ pub enum RowEdit {
 pub struct Rows {
     bytes: Vec<u8>,
     ends: Vec<u32>,
-    /// Rows that could not be taken.
-    pub rejects: Vec<Reject>,
-    /// Cells that could not be read, of rows that were taken.
-    pub unreadable: Vec<Unreadable>,
+    /// Rows that could not be taken, and cells that could not be read.
+    pub problems: RowProblems,
     /// How many values other than null each column has in the rows that were taken; empty for an answer without a list.
     pub values: Vec<u32>,
     /// Values that were repaired before they were accepted: how many, by column number and repair.
@@ -443,14 +422,6 @@ impl Rows {
         self.present_only.len()
     }
 
-    /// How many rejects have no readable key.
-    pub fn unidentified(&self) -> usize {
-        self.rejects
-            .iter()
-            .filter(|reject| reject.row.is_none())
-            .count()
-    }
-
     /// How many rows there are, including those that represent a reject.
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -468,7 +439,7 @@ impl Rows {
 
     /// How many rows the page held, rejected ones too.
     pub fn received(&self) -> usize {
-        self.ends.len() + self.unidentified()
+        self.ends.len() + self.problems.unidentified() as usize
     }
 
     /// The rows from `count` on, which this page then lacks; of a page without rejects. What is counted by column stays here.
@@ -501,28 +472,45 @@ impl Rows {
         (0..self.len()).map(|number| self.row(number))
     }
 
-    /// A number for the whole page, to notice a page that repeats.
-    pub fn fingerprint(&self) -> u64 {
-        xxhash_rust::xxh3::xxh3_64(&self.bytes)
+    /// The cells of all rows, one behind the other.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Takes the cells of all rows out, to be given back before any is looked at.
+    pub fn take_cells(&mut self) -> Vec<u8> {
+        let lists = [&mut self.ends, &mut self.partial, &mut self.present_only].map(std::mem::take);
+        let mut packed = std::mem::take(&mut self.bytes);
+        for list in lists.iter().rev() {
+            let numbers = list.iter().flat_map(|number| number.to_le_bytes());
+            packed.extend(numbers);
+            packed.extend_from_slice(&(list.len() as u32).to_le_bytes());
+        }
+        packed
+    }
+
+    /// Gives back what [`Rows::take_cells`] took.
+    pub fn give_cells(&mut self, mut packed: &[u8]) {
+        for list in [&mut self.ends, &mut self.partial, &mut self.present_only] {
+            let Some((rest, length)) = packed.split_last_chunk::<4>() else {
+                return;
+            };
+            let bytes = u32::from_le_bytes(*length) as usize * 4;
+            let Some(start) = rest.len().checked_sub(bytes) else {
+                return;
+            };
+            let (rest, numbers) = rest.split_at(start);
+            let numbers = numbers.as_chunks::<4>().0.iter();
+            *list = numbers.map(|number| u32::from_le_bytes(*number)).collect();
+            packed = rest;
+        }
+        self.bytes = packed.to_vec();
     }
 
     /// Gives back the room that was not filled: rows wait for those before them.
     pub fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
         self.ends.shrink_to_fit();
-    }
-
-    /// Forgets all rows.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
-        self.rejects.clear();
-        self.unreadable.clear();
-        self.values.clear();
-        self.repaired.clear();
-        self.partial.clear();
-        self.present_only.clear();
-        self.suppressed.clear();
     }
 
     fn range(&self, number: usize) -> Range<usize> {

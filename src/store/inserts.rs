@@ -13,6 +13,9 @@ const MAX_ROWS: usize = 64;
 /// The most values of one statement: each costs memory while the statement is kept.
 const MAX_VALUES: usize = 1_024;
 
+/// The most bytes of one statement's rows, unless one row has more.
+const MAX_BYTES: usize = 256 << 10;
+
 /// Which run writes, and when.
 #[derive(Clone, Debug)]
 pub struct Stamp {
@@ -63,7 +66,7 @@ impl<'t> Inserts<'t> {
     pub(super) fn push(&mut self, row: Cells<'_>) -> bool {
         self.rows.extend_from_slice(row.bytes());
         self.ends.push(self.rows.len());
-        self.ends.len() >= 1 << (self.statements.len() - 1)
+        self.ends.len() >= 1 << (self.statements.len() - 1) || self.rows.len() >= MAX_BYTES
     }
 
     /// Writes the rows.

@@ -61,5 +61,5 @@ mod tests;
 pub use database::Store;
 pub use dry_run_copy::{DryRunCopy, remove_left_over};
 pub use error::StoreError;
-pub use staging::{Absence, Ending, Size, Staged, Staging, ValueCounts};
+pub use staging::{Absence, Ending, Size, Staged, Staging, StagingSpace, ValueCounts, WaitingRows};
 pub use vault::Vault;

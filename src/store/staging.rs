@@ -5,6 +5,7 @@
 //! table. The mirror is not changed here: that is `apply.rs`.
 
 mod columns;
+mod key_set;
 mod keys;
 mod matching;
 mod missing;
@@ -13,6 +14,7 @@ mod older;
 mod row_set;
 mod space;
 mod stage;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -20,7 +22,9 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 pub use self::space::StagingSpace;
+pub use self::waiting::WaitingRows;
 
+use self::key_set::KeySet;
 use self::matching::StoredRow;
 use self::new_keys::NewKeys;
 use self::row_set::RowSet;
@@ -150,9 +154,9 @@ pub struct Staging {
     step_before: Option<ValueCounts>,
     unreadable: BTreeMap<u32, u64>,
     /// Keys of rows that are not in the table and whose status marks them as removed: they are not staged.
-    unknown_removed: HashSet<u64>,
+    unknown_removed: KeySet,
     /// Keys of received rows that are not stored: of erased people, or too old.
-    left_out: HashSet<u64>,
+    left_out: KeySet,
     /// Columns of which some row keeps its value.
     kept: BTreeSet<usize>,
     /// Rows that are removed by a date of their own, whatever the vendor lists.
@@ -240,8 +244,8 @@ impl Staging {
             values: Vec::new(),
             step_before: None,
             unreadable: BTreeMap::new(),
-            unknown_removed: HashSet::new(),
-            left_out: HashSet::new(),
+            unknown_removed: KeySet::default(),
+            left_out: KeySet::default(),
             kept: BTreeSet::new(),
             expiry: None,
             over: None,
@@ -280,8 +284,26 @@ impl Staging {
         self.compare(rows)
     }
 
-    /// Compares rows that were received before, unless the list moved, and rows that are received again later.
-    pub fn add_recheck(&mut self, before: &Rows, ahead: &Rows) -> Result<(), StoreError> {
+    /// Compares a page of which the first `known` rows were received before, unless the list moved; the others are received
+    /// again later.
+    ///
+    /// # Errors
+    /// As [`Staging::add`].
+    pub fn add_again(&mut self, page: WaitingRows, known: u64) -> Result<(), StoreError> {
+        // Which rows are the first is unknown where some have no readable key.
+        let has_rejects = page.outlines().any(|rows| rows.problems.rejected() > 0);
+        let mut left = if has_rejects { 0 } else { known as usize };
+        page.each(|mut before| {
+            let ahead = match has_rejects {
+                true => std::mem::take(&mut before),
+                false => before.split_off(left),
+            };
+            left -= before.len();
+            self.add_recheck(&before, &ahead)
+        })
+    }
+
+    fn add_recheck(&mut self, before: &Rows, ahead: &Rows) -> Result<(), StoreError> {
         let (distinct, duplicates) = (self.identity().0, self.plan.duplicates);
         self.compare(before)?;
         self.shifted += self.identity().0 - distinct;
@@ -299,9 +321,9 @@ impl Staging {
         for (number, known) in matches.into_iter().enumerate() {
             let row = rows.row(number);
             if rows.is_suppressed(number) {
-                self.plan.suppressed += u64::from(self.note_left_out(row));
+                self.plan.suppressed += u64::from(self.note_left_out(row).map_err(&what)?);
             } else if self.over.as_ref().is_some_and(|over| over.is_over(row)) {
-                self.plan.expired += u64::from(self.note_left_out(row));
+                self.plan.expired += u64::from(self.note_left_out(row).map_err(&what)?);
             } else if rows.is_present_only(number) {
                 self.keep_present(row, known);
             } else if rows.is_partial(number) {
@@ -323,7 +345,7 @@ impl Staging {
     /// The number of distinct rows received, and the sum of their keys: equal for two readings that received the same
     /// rows.
     pub fn identity(&self) -> (u64, u64) {
-        let left_out = self.left_out.len() as u64;
+        let left_out = self.left_out.len();
         (self.plan.distinct() + left_out, self.all_keys)
     }
 
@@ -438,14 +460,14 @@ impl Staging {
 
     /// A row of an erased person, or a point that is too old: whether the list is whole and moved is decided as with any row,
     /// and nothing is staged. Returns whether it was received for the first time.
-    fn note_left_out(&mut self, row: Cells<'_>) -> bool {
+    fn note_left_out(&mut self, row: Cells<'_>) -> rusqlite::Result<bool> {
         let key = row.fingerprint_of(&self.table.key);
-        let is_first = self.left_out.insert(key);
+        let is_first = self.left_out.insert(key)?;
         match is_first {
             true => self.note_first(key),
             false => self.note_duplicate(key),
         }
-        is_first
+        Ok(is_first)
     }
 
     fn note_first(&mut self, key: u64) {
@@ -499,11 +521,11 @@ impl Staging {
 
     fn take_unknown(&mut self, row: Cells<'_>, removed: bool) -> rusqlite::Result<()> {
         let mut was_removed = false;
-        if removed || !self.unknown_removed.is_empty() {
+        if removed || self.unknown_removed.len() > 0 {
             let key = row.fingerprint_of(&self.table.key);
             was_removed = match removed {
-                true => !self.unknown_removed.insert(key),
-                false => self.unknown_removed.remove(&key),
+                true => !self.unknown_removed.insert(key)?,
+                false => self.unknown_removed.remove(key)?,
             };
         }
         let first = self.is_first(row, removed)?;

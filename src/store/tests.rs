@@ -15,7 +15,7 @@ use super::tables::{Fitted, fit};
 use super::*;
 use crate::model::named;
 use crate::model::plan::Plan;
-use crate::model::row::{Cell, Cells, Kind, Reject, Rows, Unreadable};
+use crate::model::row::{Cell, Cells, Kind, Reject, Rows};
 use crate::model::{Table, TableColumn};
 
 type Vendor = BTreeMap<String, (String, Option<i64>)>;
@@ -568,11 +568,11 @@ async fn a_rejected_row_with_a_known_key_is_present_and_a_new_one_is_not_created
             Cell::Keep.write(bytes);
             Cell::Keep.write(bytes);
         });
-        page.rejects.push(Reject {
+        let reject = Reject {
             path: "name".to_owned(),
             reason: "missing".to_owned(),
-            row: Some(number),
-        });
+        };
+        page.problems.reject(reject, Some(number));
     }
     let (plan, applied) = mirror.read_page(page, Ending::of(Absence::All, 1)).await;
     assert_eq!((plan.rejected, plan.unchanged, plan.removed), (2, 1, 0));
@@ -678,11 +678,8 @@ async fn a_column_that_loses_all_its_values_is_named() {
         }
         page.values = vec![50, 50, with as u32];
         if unreadable {
-            page.unreadable.push(Unreadable {
-                row: 0,
-                column: 2,
-                reason: "expected integer".to_owned(),
-            });
+            let reason = "expected integer".to_owned();
+            page.problems.unreadable(0, 2, reason);
         }
         page
     };

@@ -3,6 +3,7 @@
 //! One request per run if the connector names the stream with the account; `model/account.rs` decides what follows.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::error::Failure;
 use super::job::{Identity, Source};
@@ -11,7 +12,8 @@ use crate::clock::Clock;
 use crate::http::{Effort, HttpError, RunBudget};
 use crate::model::StreamName;
 use crate::model::account::{Account, AccountCheck, compare};
-use crate::store::{Store, accounts};
+use crate::model::row::Cells;
+use crate::store::{StagingSpace, Store, accounts};
 
 /// How often the page with the account is requested where nothing depends on it: the stream itself is read later, with
 /// what is left of the attempts.
@@ -50,7 +52,15 @@ pub(super) async fn identify(
     if let Some(identity) = &source.identity {
         let is_known = known.as_ref().is_some_and(|known| !known.keys.is_empty());
         let effort = if is_known { Effort::USUAL } else { UNKNOWN };
-        match ask(source, identity, effort, clock, budget).await {
+        match ask(
+            source,
+            identity,
+            effort,
+            store.staging_space(),
+            (clock, budget),
+        )
+        .await
+        {
             Ok(found) => (now.keys, now.name) = found,
             Err(error) if is_known => return Err(error),
             Err(error) => {
@@ -71,22 +81,26 @@ async fn ask(
     source: &Source,
     identity: &Identity,
     effort: Effort,
-    clock: &Clock,
-    budget: &RunBudget,
+    space: &Arc<StagingSpace>,
+    clocks: (&Clock, &RunBudget),
 ) -> Result<(BTreeSet<String>, Option<String>), Failure> {
     let spec = &identity.spec;
     let item = super::items::Item::default();
-    let rows = probe::first_page(source, spec, &item, effort, clock, budget).await?;
-    let key = |row: crate::model::row::Cells<'_>| {
+    let page = probe::first_page(source, spec, &item, effort, space, clocks).await?;
+    let key = |row: Cells<'_>| {
         let parts = spec.key.iter().filter_map(|index| row.at(*index).plain());
         parts
             .collect::<Vec<_>>()
             .join(" ")
             .replace(['\n', '\r'], " ")
     };
-    let name = rows
-        .iter()
-        .next()
-        .and_then(|row| row.at(identity.column).plain());
-    Ok((rows.iter().map(key).collect(), name))
+    let (mut keys, mut name) = (BTreeSet::new(), None);
+    page.each(|rows| {
+        if keys.is_empty() && !rows.is_empty() {
+            name = rows.row(0).at(identity.column).plain();
+        }
+        keys.extend(rows.iter().map(key));
+        Ok(())
+    })?;
+    Ok((keys, name))
 }

@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use crate::connector::paging::PageFacts;
 use crate::http::{Decode, HttpError, PageRequest, RunBudget, Session};
 use crate::model::Unlisted;
-use crate::model::row::Rows;
+use crate::store::{StoreError, WaitingRows};
 
 /// One page, decoded.
 pub struct Batch {
-    pub(super) rows: Rows,
+    /// An error of the disk where they are put aside.
+    pub(super) rows: Result<WaitingRows, StoreError>,
     pub(super) unlisted: Unlisted,
     pub(super) facts: PageFacts,
     pub(super) newest: Option<Timestamp>,

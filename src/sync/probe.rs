@@ -17,6 +17,7 @@ use crate::http::{Effort, RunBudget};
 use crate::model::row::Rows;
 use crate::model::scalar;
 use crate::store::queries::{self, Reader};
+use crate::store::{StagingSpace, WaitingRows};
 
 /// An item that a stream is read for, such as one row of another stream; nothing when the mirror has none yet.
 ///
@@ -45,7 +46,7 @@ pub fn one_item(
     Ok(all.into_iter().find(|item| !item.is_empty))
 }
 
-/// Requests the first page of a stream with one row, if the vendor supports a limit.
+/// Requests the first page of a stream with one row, if the vendor supports a limit; returns its first rows.
 ///
 /// # Errors
 /// What a run would fail with.
@@ -56,8 +57,19 @@ pub async fn probe(
     clock: &Clock,
     budget: &RunBudget,
 ) -> Result<Rows, Failure> {
+    // Nothing is put aside of one row, so the folder does not matter.
+    let space = Arc::new(StagingSpace::new(std::env::temp_dir()));
     // One attempt: the admin waits for the result.
-    ask(source, spec, item, (Some(1), Effort::ONCE), clock, budget).await
+    let page = ask(
+        source,
+        spec,
+        item,
+        (Some(1), Effort::ONCE),
+        &space,
+        (clock, budget),
+    )
+    .await?;
+    Ok(page.first_part()?)
 }
 
 /// Asks for the first page of a stream as a run does, so often.
@@ -69,10 +81,10 @@ pub async fn first_page(
     spec: &Arc<StreamSpec>,
     item: &Item,
     effort: Effort,
-    clock: &Clock,
-    budget: &RunBudget,
-) -> Result<Rows, Failure> {
-    ask(source, spec, item, (None, effort), clock, budget).await
+    space: &Arc<StagingSpace>,
+    clocks: (&Clock, &RunBudget),
+) -> Result<WaitingRows, Failure> {
+    ask(source, spec, item, (None, effort), space, clocks).await
 }
 
 async fn ask(
@@ -80,12 +92,12 @@ async fn ask(
     spec: &Arc<StreamSpec>,
     item: &Item,
     (want, effort): (Option<u64>, Effort),
-    clock: &Clock,
-    budget: &RunBudget,
-) -> Result<Rows, Failure> {
+    space: &Arc<StagingSpace>,
+    (clock, budget): (&Clock, &RunBudget),
+) -> Result<WaitingRows, Failure> {
     let mut pager = Pager::start(spec.page.clone(), None);
     let Some(mut page) = pager.ask() else {
-        return Ok(Rows::default());
+        return Ok(WaitingRows::new(space));
     };
     page.want = want.unwrap_or(page.want);
     let request = ListRequest {
@@ -94,16 +106,15 @@ async fn ask(
         item,
         decoder: spec.decoder(&item.variables),
         filter: None,
+        space,
         extra: last_step(spec, clock),
         since: None,
         effort,
         budget,
     };
     let known = source.memory.get(&spec.name);
-    fetch(&request, Arc::new(known), page, effort)
-        .await
-        .1
-        .map(|batch| batch.rows)
+    let (_, batch) = fetch(&request, Arc::new(known), page, effort).await;
+    Ok(batch?.rows?)
 }
 
 /// The newest step of a walk through time.

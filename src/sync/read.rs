@@ -398,8 +398,8 @@ pub(super) async fn compare(
     while let Some(page) = inbox.recv().await {
         let work = move || {
             match page {
-                Page::Listed(rows) => staging.add(&rows),
-                Page::Recheck { before, ahead } => staging.add_recheck(&before, &ahead),
+                Page::Listed(rows) => rows.each(|rows| staging.add(&rows)),
+                Page::Recheck(rows, known) => staging.add_again(rows, known),
             }?;
             Ok::<_, StoreError>(staging)
         };
@@ -483,6 +483,7 @@ async fn walk_all(
                 item,
                 decoder: job.spec.decoder(&item.variables),
                 filter,
+                space: context.store.staging_space(),
                 extra,
                 since,
                 effort: context.effort,

@@ -4,6 +4,7 @@
 //! (that is the session) nor the meaning of a page (`connector/`).
 
 mod facts;
+mod page_body;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use futures_util::stream::FuturesOrdered;
 use tokio::sync::mpsc;
 
 pub use self::facts::WalkFacts;
+use self::page_body::{BodyRules, PageBody};
 use super::adapt;
 use super::client::Batch;
 use super::error::Failure;
@@ -21,13 +23,11 @@ use crate::connector::api::StreamSpec;
 use crate::connector::decode::Decoder;
 use crate::connector::file::PageBy;
 use crate::connector::link;
-use crate::connector::paging::{At, ListEnd, NextPage, PageAsk, PageFacts, PageUse, Pager};
-use crate::connector::response;
-use crate::http::{Decode, Effort, HttpError, PageRequest, Reply, RunBudget, Shrinks};
-use crate::model::row::Rows;
-use crate::model::scalar;
-use crate::model::{Adaptation, UnexpectedResponse};
+use crate::connector::paging::{At, ListEnd, NextPage, PageAsk, PageUse, Pager};
+use crate::http::{Decode, Effort, HttpError, PageRequest, RunBudget, Shrinks};
+use crate::model::{Adaptation, scalar};
 use crate::store::suppression::RowFilter;
+use crate::store::{StagingSpace, WaitingRows};
 
 /// What is walked.
 pub struct ListRequest<'a> {
@@ -41,6 +41,8 @@ pub struct ListRequest<'a> {
     pub decoder: Arc<Decoder>,
     /// Marks rows of erased people; `None` where nothing of a row is stored.
     pub filter: Option<Arc<RowFilter>>,
+    /// Where pages wait until they are compared.
+    pub space: &'a Arc<StagingSpace>,
     /// Query parameters of this walk: `since`, or a window's ends.
     pub extra: Vec<(String, String)>,
     /// Where a watermark walk starts.
@@ -54,14 +56,10 @@ pub struct ListRequest<'a> {
 /// Rows that were received.
 pub enum Page {
     /// The next rows of the list.
-    Listed(Rows),
-    /// Rows of a second request at the end of the list.
-    Recheck {
-        /// They were received before, unless the list moved.
-        before: Rows,
-        /// They are requested again.
-        ahead: Box<Rows>,
-    },
+    Listed(WaitingRows),
+    /// Rows of a second request at the end of the list: the first were received before, unless the list moved, and the
+    /// others are requested again.
+    Recheck(WaitingRows, u64),
 }
 
 /// Walks the list and sends each page's rows on; returns how it ended.
@@ -144,25 +142,15 @@ pub async fn walk(
         facts.newest = facts.newest.max(batch.newest);
         facts.server_time = facts.server_time.or(batch.server_time);
         facts.total = pager.declared();
-        let mut page = batch.rows;
+        let rows_of_page = batch.rows?;
         let page = match used {
             PageUse::Accept => {
                 facts.received += batch.facts.received;
-                facts.count(&page);
+                rows_of_page.outlines().for_each(|rows| facts.count(rows));
                 report_page(batch.facts.received, facts.total);
-                Page::Listed(page)
+                Page::Listed(rows_of_page)
             }
-            PageUse::Compare(known) => {
-                // Which rows are the first is unknown where some have no readable key.
-                let ahead = match page.rejects.is_empty() {
-                    true => page.split_off(known as usize),
-                    false => std::mem::take(&mut page),
-                };
-                Page::Recheck {
-                    before: page,
-                    ahead: Box::new(ahead),
-                }
-            }
+            PageUse::Compare(known) => Page::Recheck(rows_of_page, known),
             PageUse::Skip => continue,
         };
         if batch.facts.received > 0 && rows.send(page).await.is_err() {
@@ -265,16 +253,15 @@ async fn fetch_at(
             effort,
         },
     };
-    let (spec, decoder) = (Arc::clone(spec), Arc::clone(&request.decoder));
-    let (filter, is_first) = (request.filter.clone(), page.number == 1);
-    let decode: Decode<Batch> = Arc::new(move |reply| {
-        let mut batch = read_page(&spec, &decoder, reply, is_first)?;
-        if let Some(filter) = &filter {
-            // After what the pager and the checkpoint need: all rows count as received.
-            filter.apply(&mut batch.rows);
-        }
-        Ok(batch)
-    });
+    let rules = BodyRules {
+        spec: Arc::clone(spec),
+        decoder: Arc::clone(&request.decoder),
+        filter: request.filter.clone(),
+        space: Arc::clone(request.space),
+        is_first: page.number == 1,
+    };
+    let rules = Arc::new(rules);
+    let decode = Decode::new(move || PageBody::new(Arc::clone(&rules)));
     let mut batch = request
         .source
         .client
@@ -336,69 +323,6 @@ fn query(
     }
     query.retain(|(name, _)| !known.without.contains(name));
     query
-}
-
-fn read_page(
-    spec: &StreamSpec,
-    decoder: &Decoder,
-    reply: &Reply,
-    is_first: bool,
-) -> Result<Batch, UnexpectedResponse> {
-    let total = spec
-        .shape
-        .total_header
-        .as_deref()
-        .and_then(|name| reply.headers.get(name));
-    let is_blank = || reply.body.iter().all(u8::is_ascii_whitespace);
-    // reliability.md 2.1: suspect. What it means depends on what was promised, which the pager knows.
-    let page = if reply.status == 204 || (!is_first && is_blank()) {
-        response::DecodedPage::without_content()
-    } else {
-        response::read(&spec.shape, decoder, &reply.body, total)?
-    };
-    let rows = page.decoded.rows;
-    let change = spec
-        .since
-        .as_ref()
-        .map(|since| since.column)
-        .or(spec.window.as_ref().map(|window| window.column));
-    let text_at = |column: usize, row: usize| rows.row(row).at(column).text().map(str::to_owned);
-    let span = spec
-        .watermark
-        .filter(|_| !rows.is_empty())
-        .and_then(|column| {
-            let last = text_at(column, rows.len() - 1)?;
-            Some((text_at(column, 0).unwrap_or_default(), last))
-        });
-    let facts = PageFacts {
-        received: rows.received() as u64,
-        total: page.total,
-        next: match spec.page.by {
-            PageBy::Link => link::next(&reply.headers.all("link")),
-            _ => page.next,
-        },
-        next_identity: String::new(),
-        more: page.more,
-        no_content: page.no_content,
-        odd_empty: page.odd_empty,
-        fingerprint: (!rows.is_empty()).then(|| rows.fingerprint()),
-        last_row: rows.iter().next_back().map(|row| row.fingerprint() as u64),
-        span,
-    };
-    let newest = change.and_then(|column| {
-        rows.iter()
-            .filter_map(|row| row.at(column).text())
-            .max()
-            .and_then(scalar::parse)
-    });
-    Ok(Batch {
-        facts,
-        newest,
-        unlisted: page.decoded.unlisted,
-        server_time: reply.date,
-        asked: None,
-        rows,
-    })
 }
 
 #[cfg(test)]

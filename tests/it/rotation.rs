@@ -14,9 +14,12 @@ use rollbook::app::VaultStore;
 use rollbook::auth::{Grant, GrantSpec, GrantStore, TokenManager, TokenRules, VaultError};
 use rollbook::clock::{Clock, TestClock};
 use rollbook::http::{
-    DayCount, Effort, HttpError, PageRequest, Route, RunBudget, Session, SessionRules, Timeouts,
+    BodyDecoder, DayCount, Decode, Effort, HttpError, PageRequest, Reply, Route, RunBudget,
+    Session, SessionRules, Timeouts,
 };
-use rollbook::model::{ClientAuth, EndpointRules, ErrorCodes, KeptGrant, KeptRefusal, SourceName};
+use rollbook::model::{
+    ClientAuth, EndpointRules, ErrorCodes, KeptGrant, KeptRefusal, SourceName, UnexpectedResponse,
+};
 use rollbook::store::Vault;
 use rollbook::store::vault::Keys;
 use rusqlite::Connection;
@@ -106,7 +109,9 @@ async fn page(session: &Session, clock: &Clock) -> Result<(), HttpError> {
         effort: Effort::USUAL,
     };
     let budget = RunBudget::new(clock, Duration::from_secs(3600));
-    session.get(&request, &budget, Arc::new(|_| Ok(()))).await
+    session
+        .get(&request, &budget, Decode::new(|| Ignored))
+        .await
 }
 
 fn monday() -> TestClock {
@@ -470,5 +475,18 @@ fn an_unstored_token_is_not_used_and_is_requested_once_more() {
             "{ran:?}"
         );
         assert_eq!(server.token_requests(), [(Some(1), forgiven)]);
+    }
+}
+
+/// Looks at no body.
+struct Ignored;
+
+impl BodyDecoder<()> for Ignored {
+    fn take(&mut self, _: &mut Vec<u8>) -> Result<(), UnexpectedResponse> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, _: &Reply) -> Result<(), UnexpectedResponse> {
+        Ok(())
     }
 }

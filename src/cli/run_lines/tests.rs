@@ -100,7 +100,6 @@ fn snapshots_of_a_day() {
     };
     let mut incomplete = report("wisenet_enrolments", "wisenet", vec![failed, rejected]);
     let reject = Reject {
-        row: None,
         path: "dateOfBirth".to_owned(),
         reason: "expected a date, found a text that is no date".to_owned(),
     };

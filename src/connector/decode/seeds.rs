@@ -213,6 +213,9 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_> {
     }
 }
 
+/// Members of an object whose order is remembered: a hostile one has millions.
+const MAX_SHAPE: usize = 256;
+
 /// Recognises a member's name, mostly by the name at the same index in the previous row.
 struct KeySeed<'r, 'd> {
     reader: &'r mut RowReader<'d>,
@@ -249,6 +252,7 @@ impl Visitor<'_> for KeySeed<'_, '_> {
         let step = (name.to_owned(), found);
         match shape.get_mut(self.index) {
             Some(last) => *last = step,
+            None if self.index >= MAX_SHAPE => {}
             None => shape.push(step),
         }
         if known.is_none() {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::*;
 use crate::connector::columns::read_member_path;
 use crate::connector::response::{self, PageShape, RowsPath};
-use crate::model::row::Cell;
+use crate::model::row::{Cell, ProblemAt};
 
 const COLUMNS: &[(&str, &str)] = &[
     ("id", "id : text"),
@@ -74,17 +74,17 @@ fn shown(decoder: &Decoder, decoded: &Decoded) -> String {
         );
         parts.push(line.trim().to_owned());
     }
-    for reject in &rows.rejects {
-        let row = reject.row.map_or("-".to_owned(), |row| row.to_string());
-        parts.push(format!("reject {row} {}: {}", reject.path, reject.reason));
+    for problem in rows.problems.first() {
+        if let ProblemAt::Row(path) = &problem.at {
+            let row = problem.row.map_or("-".to_owned(), |row| row.to_string());
+            parts.push(format!("reject {row} {path}: {}", problem.reason));
+        }
     }
-    for cell in &rows.unreadable {
-        parts.push(format!(
-            "unreadable {} {}: {}",
-            cell.row,
-            name(cell.column),
-            cell.reason
-        ));
+    for problem in rows.problems.first() {
+        if let (ProblemAt::Cell(column), Some(row)) = (&problem.at, problem.row) {
+            let (name, reason) = (name(*column), &problem.reason);
+            parts.push(format!("unreadable {row} {name}: {reason}"));
+        }
     }
     for ((column, repair), count) in &rows.repaired {
         parts.push(format!("{repair:?} {} {count}", name(*column)));
@@ -244,7 +244,7 @@ fn a_required_column_rejects_a_row_that_stays_present() {
         (
             rows.len(),
             rows.present_only(),
-            rows.unidentified(),
+            rows.problems.unidentified(),
             rows.received()
         ),
         (3, 1, 1, 4)
@@ -840,7 +840,7 @@ proptest! {
         let body = format!("{{\"rows\":[{}]}}", texts.join(","));
         let decoded = read(&decoder, body.as_bytes());
         prop_assert_eq!(decoded.rows.len(), rows.len());
-        prop_assert!(decoded.rows.rejects.is_empty());
+        prop_assert_eq!(decoded.rows.problems.rejected(), 0);
         for (number, row) in decoded.rows.iter().enumerate() {
             prop_assert_eq!(row.at(0), Cell::Text(&format!("k{number}")));
             prop_assert_eq!(row.at(4), Cell::Integer(1));

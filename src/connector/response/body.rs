@@ -50,6 +50,7 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
             search.start_rows(rank);
             return RowsSeed(&mut search.reader).visit_seq(seq);
         }
+        search.found.in_rows = false;
         match &shape.next {
             Some(NextPath::Picked { list, .. }) if shape.same(list, &at.join(".")) => {
                 while let Some(element) = seq.next_element::<Value>()? {
@@ -78,7 +79,7 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
             match &key {
                 // PHP and Lua write an empty list like this; so does a server that has lost it.
                 None => {
-                    search.empty.get_or_insert(true);
+                    search.found.empty.get_or_insert(true);
                     return Ok(());
                 }
                 Some(JsonText(name)) if is_number(name) => {
@@ -94,11 +95,11 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
         }
         while let Some(JsonText(name)) = key {
             if at.is_empty()
-                && search.names.len() < 5
+                && search.found.names.len() < 5
                 && name.len() <= 40
                 && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
             {
-                search.names.push(format!("`{name}`"));
+                search.found.names.push(format!("`{name}`"));
             }
             let mut inner = at.clone();
             inner.push(name.into_owned());
@@ -107,6 +108,9 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
                 at: inner,
             })?;
             key = map.next_key::<JsonText<'de>>()?;
+        }
+        if rank.is_none() && search.is_rows(&at) {
+            search.found.in_rows = false;
         }
         Ok(())
     }
@@ -140,7 +144,7 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
 
     fn visit_unit<E>(self) -> Result<(), E> {
         if self.search.is_rows(&self.at) {
-            self.search.empty = Some(false);
+            self.search.found.empty = Some(false);
         }
         self.search.note_scalar(&self.at, &Scalar::Null);
         Ok(())

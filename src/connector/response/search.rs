@@ -5,18 +5,18 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::scalar::Scalar;
-use super::{NextPath, PageSearch, RowsPath};
+use super::{FoundParts, NextPath, PageSearch, PageShape, RowsPath};
 use crate::connector::decode::RowSeed;
 use crate::connector::json::JsonText;
 use crate::connector::link::NextPage;
 
-impl PageSearch<'_, '_> {
-    pub(super) fn nothing_found(&self) -> String {
+impl FoundParts {
+    /// What the response has instead of rows.
+    pub(super) fn nothing_found(&self, shape: &PageShape) -> String {
         if let Some(wrong) = &self.wrong {
             return wrong.clone();
         }
-        let wanted: Vec<String> = self
-            .shape
+        let wanted: Vec<String> = shape
             .rows
             .iter()
             .map(|path| match path {
@@ -33,17 +33,24 @@ impl PageSearch<'_, '_> {
         };
         format!("the response lacks {}{has}", wanted.join(" or "))
     }
+}
 
+impl PageSearch<'_, '_> {
     pub(super) fn rank(&self, wanted: impl Fn(&RowsPath) -> bool) -> Option<usize> {
         let rank = self.shape.rows.iter().position(wanted)?;
-        self.found.is_none_or(|found| rank < found).then_some(rank)
+        let is_better = self.found.rows.is_none_or(|found| rank < found);
+        let goes_on = self.continues && self.found.rows == Some(rank);
+        (is_better || goes_on).then_some(rank)
     }
 
     pub(super) fn start_rows(&mut self, rank: usize) {
-        if self.found.is_some() {
+        let goes_on = std::mem::take(&mut self.continues) && self.found.rows == Some(rank);
+        if self.found.rows.is_some() && !goes_on {
             self.reader.restart();
+            self.replaces = true;
         }
-        self.found = Some(rank);
+        self.found.rows = Some(rank);
+        self.found.in_rows = true;
     }
 
     pub(super) fn note_total(&mut self, path: &[String], number: u64) {
@@ -62,9 +69,9 @@ impl PageSearch<'_, '_> {
             }
         });
         if let Some(rank) = rank
-            && self.total.is_none_or(|(best, _)| rank <= best)
+            && self.found.total.is_none_or(|(best, _)| rank <= best)
         {
-            self.total = Some((rank, number));
+            self.found.total = Some((rank, number));
         }
     }
 
@@ -77,19 +84,19 @@ impl PageSearch<'_, '_> {
         if let Some(wanted) = &shape.more
             && shape.same(wanted, &at.join("."))
         {
-            self.page.more = value.boolean();
+            self.found.more = value.boolean();
         }
         if let Some(NextPath::Member(wanted)) = &shape.next {
             let name = at.join(".");
             let inside = wanted.len() > name.len() && wanted.as_bytes()[name.len()] == b'.';
             if shape.same(wanted, &name) {
-                self.page.next = value.next(shape.next_is_address);
+                self.found.next = value.next(shape.next_is_address);
             } else if inside
                 && wanted.is_char_boundary(name.len())
                 && shape.same(&wanted[..name.len()], &name)
                 && matches!(value, Scalar::Text(text) if !text.trim().is_empty())
             {
-                self.page.next = NextPage::Unclear;
+                self.found.next = NextPage::Unclear;
             }
         }
     }
@@ -108,7 +115,8 @@ impl PageSearch<'_, '_> {
 
     pub(super) fn note_wrong(&mut self, at: &[String], what: &str) {
         let name = at.join(".");
-        self.wrong
+        self.found
+            .wrong
             .get_or_insert_with(|| format!("`{name}` is {what}, not a list"));
     }
 
@@ -139,7 +147,7 @@ impl PageSearch<'_, '_> {
             return;
         }
         let address = self.shape.next_is_address;
-        self.page.next = match find(member) {
+        self.found.next = match find(member) {
             None | Some(Value::Null) => NextPage::None,
             Some(Value::String(text)) => Scalar::Text(text).next(address),
             Some(Value::Number(number)) => Scalar::Number(&number.to_string()).next(address),
@@ -192,7 +200,7 @@ impl PageSearch<'_, '_> {
             && !at.is_empty()
             && self.shape.same(wanted, &at.join("."))
         {
-            self.page.next = NextPage::Unclear;
+            self.found.next = NextPage::Unclear;
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Tests of `response.rs`.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::connector::columns::Column;
 use crate::connector::decode::DecoderRules;
-use crate::model::row::Cell;
+use crate::model::row::{Cell, ProblemAt, Rows};
 
 const COLUMNS: &[(&str, &str)] = &[
     ("id", "id | Id : text"),
@@ -136,9 +138,9 @@ fn rows_of_every_shape() {
         .expect(what);
         assert_eq!(shown(&page), expected, "{what}");
         assert!(
-            page.decoded.rows.rejects.is_empty(),
+            page.decoded.rows.problems.first().is_empty(),
             "{what}: {:?}",
-            page.decoded.rows.rejects
+            page.decoded.rows.problems
         );
     }
 }
@@ -568,27 +570,24 @@ fn bad_rows_are_rejected_alone_and_without_their_values() {
     .expect("page");
     let rows = &page.decoded.rows;
     assert_eq!(
-        (rows.len(), rows.unidentified(), rows.received()),
+        (rows.len(), rows.problems.unidentified(), rows.received()),
         (3, 3, 6)
     );
-    let seen: Vec<String> = rows
-        .rejects
-        .iter()
+    let cells = rows.problems.first().iter();
+    let cells = cells.filter(|problem| matches!(problem.at, ProblemAt::Cell(_)));
+    let rejects = rows.problems.rejects().keys();
+    let seen: Vec<String> = rejects
         .map(|reject| format!("{}: {}", reject.path, reject.reason))
-        .chain(
-            rows.unreadable
-                .iter()
-                .map(|cell| format!("{} {}: {}", cell.row, cell.column, cell.reason)),
-        )
+        .chain(cells.map(|cell| format!("{:?} {:?}: {}", cell.row, cell.at, cell.reason)))
         .collect();
     assert_eq!(
         seen,
         [
-            "id | Id : text: the key is missing",
-            "id | Id : text: expected text, found an object",
             "(row): expected an object, found an array",
-            "1 1: expected integer, found a text that is not a whole number",
-            "2 2: expected timestamp, found a text that is not a timestamp",
+            "id | Id : text: expected text, found an object",
+            "id | Id : text: the key is missing",
+            "Some(1) Cell(1): expected integer, found a text that is not a whole number",
+            "Some(2) Cell(2): expected timestamp, found a text that is not a timestamp",
         ]
     );
 }
@@ -625,4 +624,87 @@ fn names_in_any_case() {
     )
     .expect("page");
     assert_eq!(shown(&page), "a 4 - - - - - - - aacs");
+}
+
+/// Reads the body as if so many bytes arrived at a time, each time taking the rows so far.
+pub(super) fn compare_in_pieces(
+    whole: &Result<DecodedPage, UnexpectedResponse>,
+    (shape, decoder, total_header): (&PageShape, &Decoder, Option<&str>),
+    body: &[u8],
+    size: usize,
+) {
+    // The repair of one row's text replaces U+FDD0 to U+FDDF in all rows of the same piece.
+    if body.windows(2).any(|bytes| bytes == [0xef, 0xb7]) {
+        return;
+    }
+    let mut rows = Vec::new();
+    let mut reader = PageReader::default();
+    let mut text = Vec::new();
+    let mut read = || {
+        for bytes in body.chunks(size) {
+            text.extend_from_slice(bytes);
+            if let Some(piece) = reader.take(shape, decoder, &mut text)? {
+                if piece.replaces {
+                    rows.clear();
+                }
+                rows.push(piece.rows);
+            }
+        }
+        let reader = std::mem::take(&mut reader);
+        reader.finish(shape, decoder, &text, total_header)
+    };
+    let page = read();
+    let (whole, mut page) = match (whole, page) {
+        (Ok(whole), Ok(page)) => (whole, page),
+        (Err(whole), Err(error)) => {
+            // What is repaired in one piece is no longer in front of an error in another.
+            let place = |bad: &UnexpectedResponse| bad.reason.replace(char::is_numeric, "");
+            assert_eq!((whole.fault, place(whole)), (error.fault, place(&error)));
+            return;
+        }
+        (whole, page) => panic!("{size} bytes at a time: {whole:?}, {page:?}"),
+    };
+    if page.replaces {
+        rows.clear();
+    }
+    rows.push(std::mem::take(&mut page.decoded.rows));
+    let facts = |page: &DecodedPage| {
+        let (total, next, more) = (page.total, format!("{:?}", page.next), page.more);
+        let unlisted = page.decoded.unlisted.clone();
+        (total, next, more, page.no_content, page.odd_empty, unlisted)
+    };
+    assert_eq!(facts(&page), facts(whole), "{size} bytes at a time");
+    assert_eq!(
+        sums(&rows),
+        sums(std::slice::from_ref(&whole.decoded.rows)),
+        "{size} bytes at a time"
+    );
+}
+
+/// What rows have in common with the same rows in other parts.
+fn sums(parts: &[Rows]) -> String {
+    let mut lines = Vec::new();
+    let mut problems = BTreeMap::<String, u64>::new();
+    let mut values = Vec::new();
+    for rows in parts {
+        for (number, row) in rows.iter().enumerate() {
+            let is = (rows.is_partial(number), rows.is_present_only(number));
+            lines.push(format!("{:?} {is:?}", row.collect::<Vec<_>>()));
+        }
+        values.resize(values.len().max(rows.values.len()), 0);
+        for (sum, value) in values.iter_mut().zip(&rows.values) {
+            *sum += value;
+        }
+        let rejects = rows.problems.rejects().iter();
+        let rejects = rejects.map(|(reject, rows)| (format!("{reject:?}"), rows));
+        let cells = rows.problems.cells().iter();
+        let cells = cells.map(|(cell, times)| (format!("{cell:?}"), times));
+        let repaired = rows.repaired.iter();
+        let repaired = repaired.map(|(cell, times)| (format!("{cell:?}"), times));
+        for (what, times) in rejects.chain(cells).chain(repaired) {
+            *problems.entry(what).or_default() += times;
+        }
+        *problems.entry("unidentified".to_owned()).or_default() += rows.problems.unidentified();
+    }
+    format!("{lines:#?} {problems:#?} {values:?}")
 }

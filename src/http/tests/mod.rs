@@ -5,6 +5,7 @@
 
 mod faults;
 mod pages;
+mod pieces;
 mod routes;
 pub(crate) mod vendor;
 mod waits;
@@ -21,7 +22,9 @@ use serde_json::Value;
 use super::*;
 use crate::auth::*;
 use crate::clock::{Clock, TestClock};
-use crate::model::{EndpointRules, ErrorCodes, KeptGrant, KeptRefusal, SourceName, named};
+use crate::model::{
+    EndpointRules, ErrorCodes, KeptGrant, KeptRefusal, SourceName, UnexpectedResponse, named,
+};
 
 /// A clock that shows a Monday morning.
 pub(crate) fn monday() -> TestClock {
@@ -78,14 +81,24 @@ pub(crate) async fn page(session: &Session, clock: &Clock) -> Result<String, Htt
 
 /// A decoder for any JSON; an empty body is null.
 pub(crate) fn as_json() -> Decode<String> {
-    Arc::new(|reply: &Reply| {
+    Decode::new(|| WholeJson)
+}
+
+struct WholeJson;
+
+impl BodyDecoder<String> for WholeJson {
+    fn take(&mut self, _: &mut Vec<u8>) -> Result<(), UnexpectedResponse> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, reply: &Reply) -> Result<String, UnexpectedResponse> {
         if reply.body.is_empty() {
             return Ok("null".into());
         }
         let value: Value = serde_json::from_slice(&reply.body)
-            .map_err(|_| crate::model::UnexpectedResponse::of_value("it is not JSON"))?;
+            .map_err(|_| UnexpectedResponse::of_value("it is not JSON"))?;
         Ok(value.to_string())
-    })
+    }
 }
 
 /// Counts days in memory.

@@ -5,7 +5,7 @@ use rusqlite::Row;
 use super::keys::key_bytes_of;
 use super::{MAX_ROW_PROBLEMS, StagedProblem, Staging};
 use crate::model::plan::CellLoss;
-use crate::model::row::{Cells, Rows};
+use crate::model::row::{Cells, NamedProblem, ProblemAt, Rows};
 use crate::store::sql_cells::SqlCell;
 use crate::store::table::quote;
 
@@ -25,8 +25,8 @@ impl Staging {
     /// Counts a page's rows, rejects and cells.
     pub(super) fn count(&mut self, rows: &Rows) {
         self.plan.read += rows.len() as u64;
-        self.plan.rejected += rows.rejects.len() as u64;
-        self.plan.unidentified += rows.unidentified() as u64;
+        self.plan.rejected += rows.problems.rejected();
+        self.plan.unidentified += rows.problems.unidentified();
         if self.only_grows && self.item.is_empty() && !rows.is_empty() {
             let first = rows.row(0);
             let cells = self.table.partition.iter().map(|column| first.at(*column));
@@ -43,47 +43,34 @@ impl Staging {
             let name = name.map(|column| column.name.clone()).unwrap_or_default();
             *self.plan.repaired.entry((name, *repair)).or_default() += values;
         }
-        for cell in &rows.unreadable {
-            *self.unreadable.entry(cell.column).or_default() += 1;
-            self.note_problem(rows, cell.row, cell.column as usize, &cell.reason);
+        for ((column, _), cells) in rows.problems.cells() {
+            *self.unreadable.entry(*column).or_default() += cells;
         }
-        for reject in &rows.rejects {
-            if let Some(row) = reject.row {
-                self.note_reject(rows, row, reject.path.clone(), &reject.reason);
+        for problem in rows.problems.first() {
+            if let Some(row) = problem.row {
+                self.note_problem(rows, row, problem);
             }
         }
     }
 
-    fn note_problem(&mut self, rows: &Rows, row: u32, column: usize, reason: &str) {
-        let name = self
-            .table
-            .columns
-            .get(column)
-            .map(|column| column.name.clone());
-        self.push_problem(rows, row, name.unwrap_or_default(), reason, false);
-    }
-
-    fn note_reject(&mut self, rows: &Rows, row: u32, path: String, reason: &str) {
-        self.push_problem(rows, row, path, reason, true);
-    }
-
-    fn push_problem(
-        &mut self,
-        rows: &Rows,
-        row: u32,
-        column: String,
-        reason: &str,
-        rejected: bool,
-    ) {
+    fn note_problem(&mut self, rows: &Rows, row: u32, problem: &NamedProblem) {
         if self.problems.len() >= MAX_ROW_PROBLEMS || rows.is_suppressed(row as usize) {
             return;
         }
+        let (column, rejected) = match &problem.at {
+            ProblemAt::Row(path) => (path.clone(), true),
+            ProblemAt::Cell(column) => {
+                let column = self.table.columns.get(*column as usize);
+                let name = column.map(|column| column.name.clone());
+                (name.unwrap_or_default(), false)
+            }
+        };
         let mut key = Vec::new();
         key_bytes_of(rows.row(row as usize), &self.table.key, &mut key);
         self.problems.push(StagedProblem {
             key,
             column,
-            reason: reason.to_owned(),
+            reason: problem.reason.clone(),
             rejected,
         });
     }

@@ -4,9 +4,9 @@
 //! all are loaded from the staged rows.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use super::key_set::KeySet;
 use super::keys::{compare_cells, key_bytes_of};
 use super::stage::entries_of;
 use super::{Mark, Staging};
@@ -18,7 +18,7 @@ pub(super) struct NewKeys {
     /// The greatest so far, its cells one behind the other.
     last: Vec<u8>,
     /// All of them, once they were not in order.
-    all: Option<HashSet<u64>>,
+    all: Option<KeySet>,
 }
 
 impl NewKeys {
@@ -49,26 +49,25 @@ impl Staging {
         }
         let number = row.fingerprint_of(key);
         let all = self.new_keys.all.get_or_insert_default();
-        Ok(if removed {
-            !all.contains(&number)
-        } else {
-            all.insert(number)
-        })
+        match removed {
+            true => all.contains(number).map(|known| !known),
+            false => all.insert(number),
+        }
     }
 
     /// The keys of all staged new rows, including those of the current page.
-    fn staged_keys(&self) -> rusqlite::Result<HashSet<u64>> {
-        let mut keys = HashSet::new();
+    fn staged_keys(&self) -> rusqlite::Result<KeySet> {
+        let mut keys = KeySet::default();
         let mut note = |mark: Mark, row: Cells<'_>| {
             if mark == Mark::New {
-                keys.insert(row.fingerprint_of(&self.table.key));
+                keys.insert(row.fingerprint_of(&self.table.key))?;
             }
-        };
-        self.stage.each(|mark, row| {
-            note(mark, row);
             Ok(ControlFlow::Continue(()))
-        })?;
-        entries_of(&self.entries).for_each(|(mark, row)| note(mark, row));
+        };
+        self.stage.each(&mut note)?;
+        for (mark, row) in entries_of(&self.entries) {
+            _ = note(mark, row)?;
+        }
         Ok(keys)
     }
 }

@@ -1,9 +1,9 @@
-//! The disk that readings stage on: how much all of them use, and what is free.
+//! The disk that readings stage on, and the memory that their pages may take: how much all of them use.
 //!
 //! SQLite keeps a stage in an unlinked file in the mirror's folder, so the stage and the mirror share a disk.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::model::{LimitReached, StagingLimits};
@@ -15,17 +15,24 @@ pub struct StagingSpace {
     limits: RwLock<StagingLimits>,
     /// Bytes that all readings have staged and not applied yet.
     staged: AtomicU64,
+    /// Bytes of pages in memory that wait for those before them.
+    held: AtomicUsize,
     /// Free bytes that tests pretend.
     #[cfg(test)]
     pretended: std::sync::Mutex<Option<u64>>,
 }
 
 impl StagingSpace {
-    pub(in crate::store) fn new(folder: PathBuf) -> Self {
+    /// Bytes of waiting pages that all readings together hold in memory.
+    pub(super) const MAX_HELD: usize = 24 << 20;
+
+    /// Of a folder.
+    pub fn new(folder: PathBuf) -> Self {
         Self {
             folder,
             limits: RwLock::default(),
             staged: AtomicU64::new(0),
+            held: AtomicUsize::new(0),
             #[cfg(test)]
             pretended: std::sync::Mutex::default(),
         }
@@ -40,6 +47,11 @@ impl StagingSpace {
     #[cfg(test)]
     pub fn pretend_free(&self, bytes: Option<u64>) {
         *self.pretended.lock().expect("a lock") = bytes;
+    }
+
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.held.load(Ordering::SeqCst)
     }
 
     fn limits(&self) -> StagingLimits {
@@ -71,6 +83,7 @@ pub(in crate::store) struct Share {
     rows: u64,
     bytes: u64,
     staged: u64,
+    held: usize,
 }
 
 impl Share {
@@ -80,12 +93,36 @@ impl Share {
     /// When the disk has no more than the reserve.
     pub fn begin(space: &Arc<StagingSpace>) -> Result<Self, LimitReached> {
         space.admit()?;
-        Ok(Self {
+        Ok(Self::of(space))
+    }
+
+    /// Nothing yet.
+    pub fn of(space: &Arc<StagingSpace>) -> Self {
+        Self {
             space: Arc::clone(space),
             rows: 0,
             bytes: 0,
             staged: 0,
-        })
+            held: 0,
+        }
+    }
+
+    /// Whether so many bytes more may be held in memory; they count then, until they are released.
+    pub fn hold(&mut self, bytes: usize) -> bool {
+        let most = StagingSpace::MAX_HELD;
+        let add = |held: usize| held.checked_add(bytes).filter(|held| *held <= most);
+        let held = &self.space.held;
+        let is_held = held
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, add)
+            .is_ok();
+        self.held += if is_held { bytes } else { 0 };
+        is_held
+    }
+
+    /// Bytes are held no longer.
+    pub fn release(&mut self, bytes: usize) {
+        self.held -= bytes;
+        self.space.held.fetch_sub(bytes, Ordering::SeqCst);
     }
 
     /// A page was received.
@@ -106,6 +143,7 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         self.space.staged.fetch_sub(self.staged, Ordering::SeqCst);
+        self.space.held.fetch_sub(self.held, Ordering::SeqCst);
     }
 }
 

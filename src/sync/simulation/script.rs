@@ -329,7 +329,7 @@ impl PageClient for Script {
     ) -> BoxFuture<'a, Result<Batch, HttpError>> {
         async move {
             match self.play(ask, &self.clock.clock()) {
-                Play::Reply(reply) => decode(&reply).map_err(|bad| {
+                Play::Reply(reply) => decode.whole(&reply).map_err(|bad| {
                     failed(
                         HttpErrorKind::UnexpectedResponse(reply.status, bad),
                         &ask.what,

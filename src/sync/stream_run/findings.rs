@@ -102,7 +102,7 @@ impl<'a> Findings<'a> {
 pub(super) fn rejects_of(facts: &WalkFacts) -> Vec<(&str, &str, u64)> {
     let rejects = facts.rejects.iter();
     rejects
-        .map(|((path, reason), rows)| (path.as_str(), reason.as_str(), *rows))
+        .map(|(reject, rows)| (reject.path.as_str(), reject.reason.as_str(), *rows))
         .collect()
 }
 

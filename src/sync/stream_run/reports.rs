@@ -87,7 +87,6 @@ pub(super) fn unreadable_cells(
             let reject = Reject {
                 path: column.from.clone(),
                 reason: format!("{reason}; `{}` keeps its last value", column.name),
-                row: None,
             };
             Some((reject, *cells))
         })

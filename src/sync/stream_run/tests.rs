@@ -57,7 +57,8 @@ impl Silent {
             date: None,
             body: b"[{\"id\": 1}]".to_vec(),
         };
-        decode(&reply)
+        decode
+            .whole(&reply)
             .map_err(|bad| HttpErrorKind::UnexpectedResponse(200, bad).at("read", "vendor.test"))
     }
 }

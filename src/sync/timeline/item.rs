@@ -13,6 +13,7 @@ use crate::connector::paging::ListEnd;
 use crate::connector::windows::{WindowWalk, first_time};
 use crate::http::{Effort, HttpError, Shrinks};
 use crate::model::absence::{self, Memory};
+use crate::model::row::Reject;
 use crate::model::{Completeness, Expiry, Inconsistency, decision, guard, scalar};
 use crate::store::checkpoints::Checkpoint;
 use crate::store::series::SeriesStep;
@@ -174,8 +175,11 @@ impl ItemWalk<'_> {
         if let (true, Some((from, to))) = (bad_value && walk.pass_over(), span) {
             *attempts = 0;
             let (from, to) = (scalar::to_canonical(from), scalar::to_canonical(to));
-            let path = format!("{} {from} to {to}", self.item.name);
-            report.facts.rejects.insert((path, error.to_string()), 1);
+            let reject = Reject {
+                path: format!("{} {from} to {to}", self.item.name),
+                reason: error.to_string(),
+            };
+            report.facts.rejects.insert(reject, 1);
             return AfterFailure::Continue;
         }
         match error.http().is_some_and(HttpError::is_out_of_time) {
@@ -251,6 +255,7 @@ impl ItemWalk<'_> {
             item: self.item,
             decoder: self.job.spec.decoder(&self.item.variables),
             filter: Some(Arc::new(RowFilter::new(&list, &self.job.table))),
+            space: self.context.store.staging_space(),
             extra,
             since: None,
             effort,

@@ -22,8 +22,8 @@ pub struct WalkFacts {
     pub server_time: Option<Timestamp>,
     /// Members that no column lists.
     pub unlisted: Unlisted,
-    /// Rejected rows, by path and reason.
-    pub rejects: BTreeMap<(String, String), u64>,
+    /// Rejected rows, by what is wrong with them.
+    pub rejects: BTreeMap<Reject, u64>,
     /// Rejects whose key could not be read.
     pub unidentified: u64,
     /// Cells that could not be read, by column and reason.
@@ -72,15 +72,13 @@ impl WalkFacts {
 
     /// Counts a page's rejects, unreadable cells and values.
     pub(super) fn count(&mut self, rows: &Rows) {
-        self.unidentified += rows.unidentified() as u64;
+        self.unidentified += rows.problems.unidentified();
         self.suppressed += rows.suppressed() as u64;
-        for reject in &rows.rejects {
-            let reason = (reject.path.clone(), reject.reason.clone());
-            *self.rejects.entry(reason).or_default() += 1;
+        for (reject, rows) in rows.problems.rejects() {
+            *self.rejects.entry(reject.clone()).or_default() += rows;
         }
-        for cell in &rows.unreadable {
-            let cell = (cell.column, cell.reason.clone());
-            *self.unreadable.entry(cell).or_default() += 1;
+        for (cell, times) in rows.problems.cells() {
+            *self.unreadable.entry(cell.clone()).or_default() += times;
         }
         self.add_values(rows.values.iter().map(|values| u64::from(*values)));
     }
@@ -96,18 +94,9 @@ impl WalkFacts {
 
     /// The rejects as the store records them.
     pub fn rejects(&self) -> Vec<(Reject, u64)> {
-        self.rejects
-            .iter()
-            .map(|((path, reason), rows)| {
-                (
-                    Reject {
-                        path: path.clone(),
-                        reason: reason.clone(),
-                        row: None,
-                    },
-                    *rows,
-                )
-            })
+        let rejects = self.rejects.iter();
+        rejects
+            .map(|(reject, rows)| (reject.clone(), *rows))
             .collect()
     }
 }

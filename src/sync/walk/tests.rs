@@ -13,7 +13,8 @@ use crate::clock::Clock;
 use crate::connector::api;
 use crate::connector::file::Connector;
 use crate::http::error::Slow;
-use crate::http::{Headers, HttpErrorKind};
+use crate::http::{Headers, HttpErrorKind, Reply};
+use crate::model::row::Rows;
 use crate::model::{Completeness, named};
 use crate::sync::client::PageClient;
 
@@ -74,7 +75,9 @@ impl Script {
             date: None,
             body: body.into(),
         };
-        decode(&reply).map_err(|bad| failed(HttpErrorKind::UnexpectedResponse(status, bad)))
+        decode
+            .whole(&reply)
+            .map_err(|bad| failed(HttpErrorKind::UnexpectedResponse(status, bad)))
     }
 }
 
@@ -164,6 +167,7 @@ impl Stage {
             answers.iter().map(|answer| (*answer).to_owned()).collect();
         self.script.asked.lock().expect("a lock").clear();
         let item = Item::default();
+        let space = Arc::new(StagingSpace::new(std::env::temp_dir()));
         let budget = RunBudget::new(&Clock::system(), Duration::from_secs(60));
         let request = ListRequest {
             source: &self.source,
@@ -171,6 +175,7 @@ impl Stage {
             item: &item,
             decoder: self.spec.decoder(&item.variables),
             filter: None,
+            space: &space,
             extra: Vec::new(),
             since: None,
             effort: Effort::USUAL,
@@ -184,7 +189,7 @@ impl Stage {
         let mut rows = 0;
         while let Ok(page) = inbox.try_recv() {
             if let Page::Listed(listed) = page {
-                rows += listed.received();
+                rows += listed.outlines().map(Rows::received).sum::<usize>();
             }
         }
         let left = self.script.answers.lock().expect("a lock").len();

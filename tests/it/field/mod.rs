@@ -12,6 +12,7 @@ mod ends;
 mod harness;
 mod items;
 mod jobs;
+mod large;
 mod moving;
 mod outcomes;
 mod requests;

@@ -32,7 +32,8 @@ impl Lists {
             date: None,
             body: format!("[{}]", rows.join(",")).into_bytes(),
         };
-        decode(&reply)
+        decode
+            .whole(&reply)
             .map_err(|bad| HttpErrorKind::UnexpectedResponse(200, bad).at("read", "vendor.test"))
     }
 }

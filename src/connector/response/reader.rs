@@ -1,0 +1,212 @@
+//! Reads a response while it arrives: each piece's rows by themselves, and what else it says at its end.
+
+use serde::de::DeserializeSeed as _;
+
+use super::body::BodySeed;
+use super::pieces::Splitter;
+use super::{Decoded, DecodedPage, Decoder, FoundParts, PageSearch, PageShape, header_total};
+use crate::connector::repair;
+use crate::model::row::Rows;
+use crate::model::{UnexpectedResponse, Unlisted};
+
+/// Text of a response that is not quite JSON is repaired up to this size in bytes; one row has no more.
+const MAX_REPAIRED: usize = 16 << 20;
+
+/// A response that is being read.
+#[derive(Debug, Default)]
+pub struct PageReader {
+    splitter: Splitter,
+    found: FoundParts,
+    unlisted: Unlisted,
+    /// Line and column of the next byte in the response, from 0.
+    line: usize,
+    column: usize,
+}
+
+/// The rows of a piece.
+pub struct PieceRows {
+    /// The rows.
+    pub rows: Rows,
+    /// Rows of earlier pieces are none of the page's: a better path for them was found behind.
+    pub replaces: bool,
+}
+
+impl PageReader {
+    /// Takes the rows that have arrived out of the front of `body`, if it can be cut behind them.
+    ///
+    /// # Errors
+    /// When it is not the expected response. The error never quotes it.
+    pub fn take(
+        &mut self,
+        shape: &PageShape,
+        decoder: &Decoder,
+        body: &mut Vec<u8>,
+    ) -> Result<Option<PieceRows>, UnexpectedResponse> {
+        let Some(piece) = self.splitter.piece(shape, body) else {
+            return Ok(None);
+        };
+        let (text, is_damaged) = repair::utf8(&piece.text);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let (decoded, replaces) = self.read(shape, decoder, (text, is_damaged), piece.head)?;
+        self.unlisted.add(decoded.unlisted);
+        self.pass(&body[..piece.taken]);
+        body.drain(..piece.taken);
+        Ok(Some(PieceRows {
+            rows: decoded.rows,
+            replaces,
+        }))
+    }
+
+    /// Reads what is left of the response.
+    ///
+    /// # Errors
+    /// When it is not the expected response. The error never quotes it.
+    pub fn finish(
+        mut self,
+        shape: &PageShape,
+        decoder: &Decoder,
+        body: &[u8],
+        total_header: Option<&str>,
+    ) -> Result<DecodedPage, UnexpectedResponse> {
+        let (body, head) = self.splitter.rest(body);
+        let (text, is_damaged) = repair::utf8(&body);
+        let text = &*text;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
+        let total = total_header.and_then(header_total);
+        if text.is_empty() || text == "null" {
+            let (allowed, what) = if text.is_empty() {
+                (shape.blank_is_empty, "nothing")
+            } else {
+                (shape.null_is_empty, "null")
+            };
+            let expected = format!("expected rows, got {what}");
+            return match allowed {
+                true => Ok(DecodedPage {
+                    total,
+                    no_content: text.is_empty(),
+                    ..DecodedPage::default()
+                }),
+                false if text.is_empty() => Err(UnexpectedResponse::of_server(expected)),
+                false => Err(UnexpectedResponse::of_form(expected)),
+            };
+        }
+        if text.starts_with('<') {
+            return Err(UnexpectedResponse::of_server(
+                "expected JSON, got a web page",
+            ));
+        }
+        let (decoded, replaces) = self.read(shape, decoder, (text, is_damaged), head)?;
+        self.unlisted.add(decoded.unlisted);
+        let found = self.found;
+        let odd_empty = match (found.rows, found.empty) {
+            (Some(_), _) => false,
+            (None, Some(odd)) => odd,
+            (None, None) => return Err(UnexpectedResponse::of_form(found.nothing_found(shape))),
+        };
+        Ok(DecodedPage {
+            decoded: Decoded {
+                rows: decoded.rows,
+                unlisted: self.unlisted,
+            },
+            // Where header and body disagree, the larger one is not agreed with by mistake.
+            total: total.max(found.total.map(|(_, total)| total)),
+            next: found.next,
+            more: found.more,
+            no_content: false,
+            odd_empty,
+            replaces,
+        })
+    }
+
+    /// Reads a text that is a body by itself, of which the first `head` bytes are none of the response here.
+    fn read(
+        &mut self,
+        shape: &PageShape,
+        decoder: &Decoder,
+        (text, is_damaged): (&str, bool),
+        head: usize,
+    ) -> Result<(Decoded, bool), UnexpectedResponse> {
+        let as_it_is = match is_damaged || decoder.needs_digits() {
+            true => None,
+            false => match self.parse(shape, decoder, (text, false)) {
+                Ok(Some(read)) => return Ok(read),
+                Err(error) if error.is_eof() => return Err(self.not_json(&error, head)),
+                Err(error) => Some(error),
+                Ok(None) => None,
+            },
+        };
+        if text.len() > MAX_REPAIRED {
+            return Err(match as_it_is {
+                Some(error) => self.not_json(&error, head),
+                None => unreadable_number(),
+            });
+        }
+        match self.parse(shape, decoder, (&repair::repaired(text), true)) {
+            Ok(Some(read)) => Ok(read),
+            Ok(None) => Err(unreadable_number()),
+            // The position is the one in the original response, if known.
+            Err(error) => Err(self.not_json(&as_it_is.unwrap_or(error), head)),
+        }
+    }
+
+    /// One reading of a text; nothing where it has to be repaired first.
+    fn parse(
+        &mut self,
+        shape: &PageShape,
+        decoder: &Decoder,
+        (text, repaired): (&str, bool),
+    ) -> serde_json::Result<Option<(Decoded, bool)>> {
+        let mut search = PageSearch {
+            shape,
+            decoder,
+            repaired,
+            reader: decoder.reader(text.len(), repaired),
+            found: self.found.clone(),
+            continues: self.found.in_rows && self.splitter.continues(),
+            replaces: false,
+        };
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        BodySeed {
+            search: &mut search,
+            at: Vec::new(),
+        }
+        .deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end())?;
+        let Some(decoded) = search.reader.finish() else {
+            return Ok(None);
+        };
+        self.found = search.found;
+        Ok(Some((decoded, search.replaces)))
+    }
+
+    /// Moves the position behind bytes of the response.
+    fn pass(&mut self, bytes: &[u8]) {
+        match memchr::memrchr(b'\n', bytes) {
+            Some(last) => {
+                self.line += memchr::memchr_iter(b'\n', bytes).count();
+                self.column = bytes.len() - last - 1;
+            }
+            None => self.column += bytes.len(),
+        }
+    }
+
+    /// serde_json's messages for syntax errors contain no content; those for wrong types might.
+    fn not_json(&self, error: &serde_json::Error, head: usize) -> UnexpectedResponse {
+        let line = self.line + error.line();
+        let column = match error.line() {
+            1 => self.column + error.column().saturating_sub(head),
+            _ => error.column(),
+        };
+        if error.is_eof() {
+            let reason = format!("the JSON ends early at line {line} column {column}");
+            UnexpectedResponse::of_server(reason)
+        } else {
+            let reason = format!("the JSON is invalid at line {line} column {column}");
+            UnexpectedResponse::of_value(reason)
+        }
+    }
+}
+
+fn unreadable_number() -> UnexpectedResponse {
+    UnexpectedResponse::of_value("the response contains a number that cannot be read")
+}
