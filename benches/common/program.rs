@@ -18,15 +18,6 @@ pub fn runtime() -> tokio::runtime::Runtime {
         .expect("a runtime")
 }
 
-/// The HTTP client of a floor.
-pub fn client() -> reqwest::Client {
-    reqwest::Client::builder()
-        .no_proxy()
-        .http1_only()
-        .build()
-        .expect("a client")
-}
-
 /// The server's process, which is killed with this value.
 pub struct Server {
     process: Child,

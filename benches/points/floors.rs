@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::series::{self, Period};
 use crate::measure::own_cpu;
-use crate::program;
+use crate::{client, program};
 
 /// A point with every member that the mirror stores, in owned values.
 #[derive(Deserialize)]
@@ -37,7 +37,7 @@ async fn body(request: reqwest::RequestBuilder) -> Vec<u8> {
 /// Fetches all windows of all series, with this concurrency, and decodes each into owned values, one after the other.
 /// Prints the rows and the bytes of their times.
 pub fn fetch(list: &str, series: usize, period: Period, in_flight: usize) {
-    let client = program::client();
+    let client = client::new();
     let requests = (0..series).map(series::id).flat_map(|id| {
         let address = move |window| address(list, id, window);
         period.windows().map(address)
@@ -83,7 +83,7 @@ pub fn insert(file: &Path, series: usize, period: Period) {
 
 /// The usual loop: series by series and window by window, one request at a time and one commit a window.
 pub fn by_hand(file: &Path, list: &str, series: usize, period: Period) {
-    let client = program::client();
+    let client = client::new();
     let mut connection = open(file, "STRICT");
     program::runtime().block_on(async {
         for id in (0..series).map(series::id) {

@@ -6,6 +6,8 @@
 //! `cargo bench --bench points` measures; `-- --year` measures once with a year of each series, 10.5 million points;
 //! `-- --quick`, and every run that is not `cargo bench`, is small and only shows that it still works.
 
+#[path = "../common/client.rs"]
+mod client;
 #[path = "../common/folder.rs"]
 mod folder;
 #[path = "../common/measure.rs"]

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::people::{List, Person};
 use crate::measure::own_cpu;
-use crate::program;
+use crate::{client, program};
 
 #[derive(Deserialize)]
 struct Page {
@@ -58,7 +58,7 @@ struct UserId {
 /// Fetches all pages, with this concurrency, and decodes each into owned values, one page after the other.
 /// Prints the rows and the bytes of decoded text.
 pub fn fetch(base_url: &str, people: usize, page: usize, in_flight: usize) {
-    let client = program::client();
+    let client = client::new();
     let one = |offset: usize| {
         let request = client.get(format!(
             "{base_url}/users?sort=sourcedId&orderBy=asc&offset={offset}&limit={page}"

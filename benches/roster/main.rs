@@ -7,6 +7,8 @@
 //! `cargo bench --bench roster` measures; `-- --quick`, and every run that is not `cargo bench`, is small and
 //! only shows that it still works.
 
+#[path = "../common/client.rs"]
+mod client;
 #[path = "../common/folder.rs"]
 mod folder;
 #[path = "../common/measure.rs"]
