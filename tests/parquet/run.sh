@@ -15,6 +15,7 @@ cargo build --locked --quiet --features parquet
 program=$PWD/target/debug/rollbook
 cd "$work"
 "$program" --state state demo >/dev/null
+python/bin/python "$OLDPWD/tests/parquet/grow.py"
 export ROLLBOOK_CONFIG=state/demo-config ROLLBOOK_JOBS=state/demo-config/jobs ROLLBOOK_STATE=state
 streams=(webuntis_users webuntis_academic_sessions wapi_points wisenet_learners)
 for format in parquet csv ndjson; do
