@@ -298,6 +298,10 @@ impl Engine for DaemonEngine {
         self.app.store().is_full()
     }
 
+    fn held_log(&self) -> Option<u64> {
+        self.app.store().held_log(self.app.clock.now())
+    }
+
     fn fatal_error(&self) -> Option<String> {
         self.app.store().fatal_error().map(str::to_owned)
     }

@@ -38,6 +38,10 @@ pub fn daemon_lines(status: Option<&Status>) -> String {
     if let Some(disk) = &status.disk {
         text.push_str(&format!("It cannot write: {disk}.\n"));
     }
+    if let Some(log) = &status.held_log {
+        let log = log.strip_prefix("the ").unwrap_or(log);
+        text.push_str(&format!("The {log}.\n"));
+    }
     if let Some(clock) = &status.clock {
         text.push_str(&format!("Check this machine's clock: {clock}.\n"));
     }
@@ -134,6 +138,7 @@ mod tests {
             },
             since: at(),
             disk: Some("the disk is full".to_owned()),
+            held_log: Some("the write-ahead log grows".to_owned()),
             clock: Some("the clock shows 1970".to_owned()),
             stuck: Some("the run of rosters".to_owned()),
             configuration: Configuration {
@@ -164,6 +169,7 @@ mod tests {
             "The daemon has been running since 2026-03-02 06:20:00 UTC (process 77).\n\
              It refused the configuration on disk at 2026-03-02 06:20:00 UTC and keeps the previous one: a.toml:1:1: no\n\
              It cannot write: the disk is full.\n\
+             The write-ahead log grows.\n\
              Check this machine's clock: the clock shows 1970.\n\
              the run of rosters made no progress; systemd will restart the daemon.\n"
         );

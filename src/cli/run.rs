@@ -189,6 +189,11 @@ fn log(event: &Event) {
         // Each run that fails reports it as an error.
         Event::DiskFull(true) => tracing::warn!("the disk or a quota is full"),
         Event::DiskFull(false) => tracing::info!("the disk has room again"),
+        Event::LogHeld(Some(bytes)) => tracing::warn!(
+            mib = bytes >> 20,
+            "the write-ahead log cannot be emptied: another program has been reading the mirror for more than ten minutes"
+        ),
+        Event::LogHeld(None) => tracing::info!("the write-ahead log was emptied again"),
         Event::Stuck(who) => {
             tracing::error!("{who} made no progress; watchdog notifications stopped");
         }

@@ -28,11 +28,11 @@ use crate::daemon::status::{DaemonState, PauseStatus, Status};
 use crate::model::run_history::{HistoryFold, PastRun, StreamDays};
 use crate::model::{EntryName, JobName, ParkReason, SourceName, scalar};
 use crate::setup::{Folders, Setup};
-use crate::store::pauses;
 use crate::store::queries::{self, Gap, Reader, RejectLine, RunLine};
 use crate::store::runs::{self, JobState};
 use crate::store::suppression::any_pending;
 use crate::store::vault::{VaultEntry, entries};
+use crate::store::{held_log, pauses};
 
 /// Options of `status`.
 #[derive(Debug, clap::Args)]
@@ -122,6 +122,15 @@ struct MirrorView {
     path: String,
     /// `null` if there is no mirror.
     bytes: Option<u64>,
+    /// Programs whose reading keeps a large write-ahead log from being emptied, as far as this user may see them.
+    log_held_by: Vec<LogReader>,
+}
+
+/// A process that reads the mirror.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct LogReader {
+    pid: u32,
+    program: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -207,6 +216,7 @@ fn view(folders: &Folders, access: &MirrorAccess, now: Timestamp) -> Result<Stat
         mirror: MirrorView {
             path: access.path.display().to_string(),
             bytes: bytes(&access.path),
+            log_held_by: log_readers(&access.path, daemon.as_ref()),
         },
         reload_needed: setup.is_some()
             && daemon
@@ -266,10 +276,28 @@ fn use_daemon_plans(jobs: &mut [JobView], daemon: Option<&Status>) {
 
 /// Size of the file and its write-ahead log.
 fn bytes(mirror: &Path) -> Option<u64> {
-    let length = |path: &Path| std::fs::metadata(path).ok().map(|file| file.len());
-    let mut log = mirror.as_os_str().to_owned();
-    log.push("-wal");
-    Some(length(mirror)? + length(Path::new(&log)).unwrap_or(0))
+    let length = std::fs::metadata(mirror).ok()?.len();
+    Some(length + held_log::log_bytes(mirror).unwrap_or(0))
+}
+
+/// Who else reads a state of the mirror whose log is large.
+fn log_readers(mirror: &Path, daemon: Option<&Status>) -> Vec<LogReader> {
+    if held_log::log_bytes(mirror).is_none_or(|bytes| bytes < held_log::LARGE) {
+        return Vec::new();
+    }
+    let own = [
+        Some(std::process::id()),
+        daemon.map(|daemon| daemon.process.pid),
+    ];
+    let others = held_log::readers_of(mirror).into_iter();
+    let program = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/comm"));
+    others
+        .filter(|pid| !own.contains(&Some(*pid)))
+        .map(|pid| LogReader {
+            pid,
+            program: program(pid).unwrap_or_default().trim().to_owned(),
+        })
+        .collect()
 }
 
 /// When a source last got its stored tokens.
@@ -514,8 +542,15 @@ fn source_table(view: &StatusView) -> TextTable<5> {
 
 fn mirror_line(mirror: &MirrorView) -> String {
     let path = &mirror.path;
+    let readers = mirror.log_held_by.iter().map(|reader| {
+        let (pid, program) = (reader.pid, &reader.program);
+        format!("Its write-ahead log cannot be emptied while {program} (process {pid}) reads it.\n")
+    });
     match mirror.bytes {
-        Some(bytes) => format!("The mirror is {path}, {}.\n", size(bytes)),
+        Some(bytes) => {
+            let readers: String = readers.collect();
+            format!("The mirror is {path}, {}.\n{readers}", size(bytes))
+        }
         None => format!("There is no mirror at {path} yet; `rollbook sync` creates it.\n"),
     }
 }

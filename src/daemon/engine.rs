@@ -79,6 +79,9 @@ pub trait Engine: Send + Sync + 'static {
     /// Whether the disk has no room for what runs have to write; the loop continues.
     fn is_disk_full(&self) -> bool;
 
+    /// The size in bytes of a write-ahead log that another program keeps from being emptied.
+    fn held_log(&self) -> Option<u64>;
+
     /// Why the mirror cannot be written any more, if so: the loop ends.
     fn fatal_error(&self) -> Option<String>;
 
@@ -178,6 +181,8 @@ pub enum Event {
     Planned(Vec<NextTick>),
     /// The disk has no room for what runs have to write, or it has room again.
     DiskFull(bool),
+    /// Another program keeps the write-ahead log from being emptied, and it has this many bytes; or it was emptied.
+    LogHeld(Option<u64>),
     /// Conditions have changed: those of all jobs.
     Conditions(Vec<JobCondition>),
     /// The loop has completed a turn, and every run and the mirror's writer make progress.

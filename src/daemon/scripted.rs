@@ -65,6 +65,7 @@ pub(super) struct ScriptedEngine {
     log: Arc<Mutex<Vec<String>>>,
     pub(super) concurrent: Arc<Mutex<(usize, usize)>>,
     pub(super) full: Mutex<bool>,
+    pub(super) held_log: Mutex<Option<u64>>,
     pub(super) config_fingerprint: Mutex<String>,
     pub(super) writer: Mutex<u64>,
     /// How often the state of one job was read by itself.
@@ -219,6 +220,10 @@ impl Engine for ScriptedEngine {
         *self.full.lock().expect("full")
     }
 
+    fn held_log(&self) -> Option<u64> {
+        *self.held_log.lock().expect("held log")
+    }
+
     fn fatal_error(&self) -> Option<String> {
         self.fatal_error.lock().expect("fatal error").clone()
     }
@@ -252,6 +257,7 @@ impl Script {
             log: Arc::default(),
             concurrent: Arc::default(),
             full: Mutex::default(),
+            held_log: Mutex::default(),
             config_fingerprint: Mutex::new("same".to_owned()),
             writer: Mutex::default(),
             single_states: Mutex::default(),
@@ -303,6 +309,8 @@ impl Script {
                 Event::FatalError(why) => format!("fatal error: {why}"),
                 Event::DiskFull(true) => "disk full".to_owned(),
                 Event::DiskFull(false) => "disk has room".to_owned(),
+                Event::LogHeld(Some(bytes)) => format!("a log of {bytes} is held"),
+                Event::LogHeld(None) => "the log was emptied".to_owned(),
                 Event::Stopping => "stopping".to_owned(),
                 Event::Alive => {
                     *alive.lock().expect("alive") = clock.now();

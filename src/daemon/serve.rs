@@ -88,6 +88,7 @@ pub async fn run_loop(
         states: (None, BTreeMap::new()),
         conditions: (None, Vec::new()),
         is_disk_full: false,
+        held_log: None,
         stuck: None,
         clock_is_wrong: false,
         clock_step_until: None,
@@ -110,6 +111,8 @@ struct Daemon {
     conditions: (Option<u64>, Vec<JobCondition>),
     /// Whether a full disk was reported.
     is_disk_full: bool,
+    /// The size of a log that cannot be emptied, as it was reported last.
+    held_log: Option<u64>,
     /// What made no progress in the last turn.
     stuck: Option<String>,
     /// Whether an unset clock was reported.
@@ -145,6 +148,7 @@ impl Daemon {
             self.emit_plans();
             self.emit_conditions();
             self.emit_disk_full();
+            self.emit_held_log();
             self.emit_alive();
             let sleep_time = self.sleep_time();
             tokio::select! {
@@ -324,6 +328,19 @@ impl Daemon {
         let is_full = self.engine.is_disk_full();
         if std::mem::replace(&mut self.is_disk_full, is_full) != is_full {
             (self.emit)(Event::DiskFull(is_full));
+        }
+    }
+
+    /// Reports a log that cannot be emptied, and again when it has doubled.
+    fn emit_held_log(&mut self) {
+        let held = self.engine.held_log();
+        let is_news = match (self.held_log, held) {
+            (Some(before), Some(now)) => now >= before.saturating_mul(2),
+            (before, now) => before != now,
+        };
+        if is_news {
+            self.held_log = held;
+            (self.emit)(Event::LogHeld(held));
         }
     }
 

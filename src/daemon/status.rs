@@ -43,6 +43,9 @@ pub struct Status {
     pub configuration: Configuration,
     /// What is wrong with the machine's clock, or that it was set in the last day; `null` otherwise.
     pub clock: Option<String>,
+    /// That another program keeps the mirror's write-ahead log from being emptied; `null` otherwise.
+    #[serde(default)]
+    pub held_log: Option<String>,
     /// Why runs cannot write, although the daemon continues: a full disk; `null` otherwise.
     #[serde(default)]
     pub disk: Option<String>,
@@ -268,6 +271,7 @@ impl Status {
                 .map(|why| format!("exiting: {why}")),
         );
         parts.extend(self.disk.clone());
+        parts.extend(self.held_log.clone());
         if let Some(refused) = &self.configuration.refused {
             parts.push(format!(
                 "the configuration on disk was refused, the old one stays in force: {}",

@@ -111,10 +111,19 @@ pub(super) fn apply(status: &mut Status, event: &Event, now: Timestamp) -> Chang
             status.disk = is_full
                 .then(|| "the disk or a quota is full; runs fail until there is space".to_owned());
         }
+        Event::LogHeld(bytes) => status.held_log = bytes.map(held_log),
         Event::FatalError(why) => status.fatal_error = Some(why.clone()),
         Event::Stopping => status.state = DaemonState::Stopping,
     }
     Change::State
+}
+
+fn held_log(bytes: u64) -> String {
+    format!(
+        "the write-ahead log of the mirror has {} MiB and cannot be emptied, because another program has been reading the mirror \
+         for more than ten minutes; `rollbook status`, as root, names it: end it, or let it read a copy ([store.copy])",
+        bytes >> 20
+    )
 }
 
 /// Replaces the jobs and keeps the state of those that remain.

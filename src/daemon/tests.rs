@@ -357,6 +357,30 @@ async fn a_full_disk_costs_ticks_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_log_that_cannot_be_emptied_is_reported_and_again_when_it_has_doubled() {
+    let held = |bytes: Option<u64>| -> Act {
+        Box::new(move |script| *script.engine.held_log.lock().expect("held log") = bytes)
+    };
+    let script = Script::new("2026-03-02T07:01:00Z", &[]);
+    let acts = vec![
+        ("2026-03-02T07:05:00Z", held(Some(70))),
+        ("2026-03-02T07:06:00Z", held(Some(139))),
+        ("2026-03-02T07:07:00Z", held(Some(140))),
+        ("2026-03-02T07:08:00Z", held(None)),
+    ];
+    assert_eq!(
+        script.until("2026-03-02T07:10:00Z", acts).await,
+        [
+            "ready",
+            "a log of 70 is held",
+            "a log of 140 is held",
+            "the log was emptied",
+            "stopping"
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_stop_takes_four_seconds_at_most() {
     let script = Script::new(
         "2026-03-02T07:01:00Z",

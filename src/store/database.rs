@@ -9,11 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use super::error::StoreError;
+use super::held_log::HeldLog;
 use super::mirror_lock::lock_mirror;
 use super::readers::{KeptReaders, ReadConnection, Readers};
 use super::staging::StagingSpace;
@@ -47,6 +49,7 @@ pub struct Store {
     writer: Writer,
     fatal_error: OnceLock<String>,
     room: Room,
+    held_log: HeldLog,
     locks: TableLocks,
     staging_space: Arc<StagingSpace>,
     /// Whom no reading may take back; or why that is not known.
@@ -95,6 +98,7 @@ impl Store {
             writer,
             fatal_error: OnceLock::new(),
             room: Room::default(),
+            held_log: HeldLog::default(),
             locks: TableLocks::default(),
             staging_space: Arc::new(StagingSpace::new(folder_of(path).to_owned())),
             suppression: RwLock::new(Ok(Arc::default())),
@@ -187,6 +191,16 @@ impl Store {
     /// Whether there was no room for what the last runs had to write.
     pub fn is_full(&self) -> bool {
         self.refusals() > self.room.over.load(Ordering::SeqCst)
+    }
+
+    /// Records whether the write-ahead log was emptied after a run.
+    pub fn note_log(&self, is_emptied: bool, now: Timestamp) {
+        self.held_log.note(is_emptied, now);
+    }
+
+    /// The bytes of the write-ahead log, if it is large and another program has kept it from being emptied for long.
+    pub fn held_log(&self, now: Timestamp) -> Option<u64> {
+        self.held_log.bytes(&self.path, now)
     }
 
     /// Why the mirror cannot be kept by this process any more, if so; the daemon ends.
@@ -285,13 +299,16 @@ pub fn keep_log(connection: &Connection, is_kept: bool) -> Result<(), StoreError
         .map_err(StoreError::sql("keep the write-ahead log"))
 }
 
-/// Moves the write-ahead log into the mirror after a run and empties it, without waiting for readers.
+/// Moves the write-ahead log into the mirror after a run and empties it, without waiting for readers; returns whether
+/// none kept it from that.
 ///
 /// A log that is left full is read again, with check sums, by the next process that opens the mirror.
-pub fn tidy(connection: &Connection) -> Result<(), StoreError> {
+pub fn tidy(connection: &Connection) -> Result<bool, StoreError> {
     let what = StoreError::sql("empty the write-ahead log");
     connection.busy_timeout(Duration::ZERO).map_err(&what)?;
-    let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        row.get::<_, bool>(0).map(|is_busy| !is_busy)
+    });
     connection.busy_timeout(BUSY_TIMEOUT).map_err(&what)?;
     moved.map_err(&what)
 }

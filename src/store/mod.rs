@@ -18,6 +18,7 @@ pub mod erase;
 pub mod error;
 pub mod fitting;
 pub mod held;
+pub mod held_log;
 pub mod hooks;
 mod inserts;
 pub mod lookups;

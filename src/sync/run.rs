@@ -155,7 +155,7 @@ impl Runner {
             .filter(|stream| !stream.written)
             .cloned()
             .collect();
-        report.gaps = self
+        let (gaps, is_emptied) = self
             .store
             .write(move |connection| {
                 let what = StoreError::sql("end a run");
@@ -190,10 +190,13 @@ impl Runner {
                 }
                 transaction.commit().map_err(&what)?;
                 let gaps = queries::gaps(connection)?;
-                database::tidy(connection)?;
-                Ok(gaps.into_iter().filter(|gap| concerns(gap, &job)).collect())
+                let is_emptied = database::tidy(connection)?;
+                let gaps = gaps.into_iter().filter(|gap| concerns(gap, &job));
+                Ok((gaps.collect(), is_emptied))
             })
             .await?;
+        report.gaps = gaps;
+        self.store.note_log(is_emptied, now);
         Ok(())
     }
 }

@@ -176,6 +176,10 @@ impl Engine for Observed {
         self.engine.is_disk_full()
     }
 
+    fn held_log(&self) -> Option<u64> {
+        self.engine.held_log()
+    }
+
     fn fatal_error(&self) -> Option<String> {
         self.engine.fatal_error()
     }

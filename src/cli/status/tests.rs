@@ -205,6 +205,7 @@ fn a_broken_configuration_and_a_missing_mirror_are_said() {
         mirror: MirrorView {
             path: "mirror.db".to_owned(),
             bytes: None,
+            log_held_by: Vec::new(),
         },
         sharing: Default::default(),
         daemon: None,
@@ -294,6 +295,10 @@ fn a_snapshot_of_the_shipped_jobs() {
         mirror: MirrorView {
             path: "/var/lib/rollbook/mirror.db".to_owned(),
             bytes: Some(27_682_406),
+            log_held_by: vec![LogReader {
+                pid: 4711,
+                program: "python3".to_owned(),
+            }],
         },
         sharing: Default::default(),
         daemon: None,

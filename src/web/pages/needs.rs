@@ -55,6 +55,10 @@ fn daemon_needs(daemon: &Status) -> Vec<AdminNeed> {
         let what = "The disk or a quota is full; runs fail until there is space.";
         needs.push(AdminNeed::new(what, &["df -h"]));
     }
+    if daemon.held_log.is_some() {
+        let what = "Another program has been reading the mirror for more than ten minutes, so its write-ahead log grows.";
+        needs.push(AdminNeed::new(what, &["sudo rollbook status"]));
+    }
     if daemon.stuck.is_some() {
         let what = "The daemon made no progress; systemd restarts it.";
         needs.push(AdminNeed::new(what, &["journalctl -u rollbook"]));
