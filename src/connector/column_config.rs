@@ -1,6 +1,5 @@
 //! The columns of a stream as a connector writes them: data only, `columns.rs` interprets them.
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::combos::ComboRules;
@@ -23,7 +22,8 @@ pub type ColumnConfigs = OrderedTable<ColumnConfig>;
 /// `guid` (32 hex digits without dashes, all zeros is null), `nonzero` (0 is null), `texts` (numbers in an array
 /// of `json` become texts), `set` (a `json` array whose order means nothing: sorted, equal elements once), `required`
 /// (a row without a readable value is a reject, as it is for a key column), `verbatim` (the words of `nulls` are values here).
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum ColumnConfig {
     /// `"path : type"`.
@@ -33,7 +33,8 @@ pub enum ColumnConfig {
 }
 
 /// A column with more about it.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ColumnRules {
     /// `"path : type"`, as above.

@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::template::Variables;
 use crate::model::{By, Reference};
 
 /// Where the combo lists are mirrored: a stream, and what its columns hold of an entry.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Combos {
     /// The stream; a row is one entry of one list.
@@ -32,7 +32,8 @@ pub struct Combos {
 }
 
 /// A list whose name depends on a setting of the source.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListBySetting {
     /// The setting.
@@ -42,7 +43,8 @@ pub struct ListBySetting {
 }
 
 /// The list that a column refers to: its name, or a table.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum ComboRules {
     /// The list's name, a template; the column holds ids.
@@ -52,7 +54,8 @@ pub enum ComboRules {
 }
 
 /// The list that a column refers to, and how.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ComboRule {
     /// The list's name, a template.

@@ -8,17 +8,18 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use super::column_config::{ColumnConfig, ColumnConfigs, ColumnRules};
 pub use super::combos::{ComboRules, Combos};
 pub use super::personal::Personal;
 pub use super::webhook::WebhookRules;
+use crate::document::file_kind::file_kind;
 use crate::model::{EndpointRules, ErrorCodes, RequestLimits};
 
 /// One vendor's API.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Connector {
     /// The vendor's short name; the same as the file's name.
@@ -69,8 +70,11 @@ pub struct Connector {
     pub streams: BTreeMap<String, StreamConfig>,
 }
 
+file_kind!(Connector, "connector");
+
 /// The column with the account's name: a school's or an organisation's, never a person's.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct IdentityConfig {
     /// The stream; its first row is requested.
@@ -80,7 +84,8 @@ pub struct IdentityConfig {
 }
 
 /// A setting: its default text, or a table.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Setting {
     /// The default.
@@ -90,7 +95,8 @@ pub enum Setting {
 }
 
 /// What a setting accepts.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SettingRules {
     /// Used if the source does not set it. May be empty, which leaves a query parameter out.
@@ -123,7 +129,8 @@ impl Setting {
 }
 
 /// The grants that a vendor offers.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Grants {
     /// OAuth 2 client credentials.
@@ -139,8 +146,9 @@ pub struct Grants {
 }
 
 /// The token endpoint of one grant.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[schemars(extend("additionalProperties" = false))]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(extend("additionalProperties" = false)))]
 pub struct GrantRules {
     /// The endpoint and its quirks.
     #[serde(flatten)]
@@ -150,7 +158,8 @@ pub struct GrantRules {
 }
 
 /// A key in a header.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ApiKeyRules {
     /// The header's name.
@@ -160,7 +169,8 @@ pub struct ApiKeyRules {
 }
 
 /// How member names are matched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NameMatch {
     /// To the letter.
@@ -171,7 +181,8 @@ pub enum NameMatch {
 }
 
 /// One kind of row and how to read it.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StreamConfig {
     /// One message: what a row is.
@@ -232,7 +243,8 @@ pub struct StreamConfig {
 }
 
 /// Whose data the rows of a stream are.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum PersonConfig {
     /// `true`: each row is a person.
@@ -244,7 +256,8 @@ pub enum PersonConfig {
 }
 
 /// A column that names the person that a row is about, in rows of one kind.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PersonColumnConfig {
     /// The column.
@@ -257,7 +270,8 @@ pub struct PersonColumnConfig {
 }
 
 /// How the short form of a row is recognised.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Short {
     /// Paths of members that only the full form has: a row with none of them is short. A member that is null is there.
@@ -265,7 +279,8 @@ pub struct Short {
 }
 
 /// One text, or several in order of preference.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum OneOrMany {
     /// The only one.
@@ -285,7 +300,8 @@ impl OneOrMany {
 }
 
 /// How the next page is requested.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PageConfig {
     /// The strategy.
@@ -332,7 +348,8 @@ pub struct PageConfig {
 }
 
 /// The paging strategies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PageBy {
     /// One response holds all rows.
@@ -353,7 +370,8 @@ pub enum PageBy {
 }
 
 /// Whether a declared number of rows counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TotalRule {
     /// It has to agree with the rows received.
@@ -364,7 +382,8 @@ pub enum TotalRule {
 }
 
 /// Signs of a list's end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EndSign {
     /// An empty array, also where a link or cursor promises another page; else always understood.
@@ -380,7 +399,8 @@ pub enum EndSign {
 }
 
 /// A time span that is walked step by step.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WindowConfig {
     /// Parameter with the start of a step.
@@ -406,7 +426,8 @@ pub struct WindowConfig {
 }
 
 /// A span that is read again now and then.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Reread {
     /// How often, such as `"7d"`.
@@ -416,7 +437,8 @@ pub struct Reread {
 }
 
 /// What a stream is read for, one walk each.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ForEach {
     /// Fixed items, each a table of variables.
@@ -441,7 +463,8 @@ pub struct ForEach {
 }
 
 /// Where the vendor states how many rows it holds of the items of a `for_each`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CountConfig {
     /// The stream whose rows state it.
@@ -453,7 +476,8 @@ pub struct CountConfig {
 }
 
 /// How only changes are requested.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SinceConfig {
     /// The timestamp column that orders changes.
@@ -472,7 +496,8 @@ pub struct SinceConfig {
 }
 
 /// How a row is known to be removed. An empty table means never.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Removed {
     /// A column's value marks it.
@@ -487,7 +512,8 @@ pub struct Removed {
 }
 
 /// A column's value that marks a row as removed.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RemovedStatus {
     /// The column.
@@ -497,7 +523,8 @@ pub struct RemovedStatus {
 }
 
 /// A stream that lists deletions of this one.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DeletionFeed {
     /// The feed's stream, of the same connector. A job reads it before this one.

@@ -3,14 +3,14 @@
 //! A pattern is `stream.column` with `*` for any letters. The first category that fits a column counts, in the order of
 //! [`Personal`]: so a later one can be about all columns of a stream that are nothing more specific.
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::PersonalCategory;
 
 /// The columns with personal data, by category: patterns such as `"users.*_name"`. The first category that fits a column
 /// counts, in the order of this table. A connector without any is about things.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Personal {
     /// Ids at the vendor, also where a row refers to a person.

@@ -9,18 +9,18 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 /// The vendor's webhooks, which ask for an early run.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WebhookRules {
     /// Member of the JSON body that names the kind of record, such as `"EntityName"` or `"data.type"`.
     pub entity: String,
     /// How a call may show that it knows the secret; one of them is enough.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub proofs: Vec<WebhookProof>,
     /// The streams that a kind of record is in, by its name without regard to case, blanks, `_` and `-`. An empty list: it is not
     /// mirrored. A name that is not here, or no name: every stream of which changes are read.
@@ -29,11 +29,12 @@ pub struct WebhookRules {
 }
 
 /// One way to show that a call knows the secret.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WebhookProof {
     /// The header, in any case.
-    #[schemars(regex(pattern = "^[A-Za-z0-9-]+$"))]
+    #[cfg_attr(test, schemars(regex(pattern = "^[A-Za-z0-9-]+$")))]
     pub header: String,
     /// What its value is.
     pub scheme: ProofScheme,
@@ -43,7 +44,8 @@ pub struct WebhookProof {
 }
 
 /// What the value of a header is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ProofScheme {
     /// HMAC-SHA256 of the body under the secret, as hexadecimal digits in any case.

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of Rollbook. A file becomes a [`Document`]; its mistakes become [`Problems`], each with its line.
 
+pub mod file_kind;
 pub mod file_text;
 pub mod lookalike;
 pub mod node;

@@ -1,11 +1,10 @@
 //! A table of a file whose entries keep their order.
 
-use std::borrow::Cow;
+#[cfg(test)]
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -43,12 +42,13 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for InOrder<T> {
     }
 }
 
-impl<T: JsonSchema> JsonSchema for OrderedTable<T> {
-    fn schema_name() -> Cow<'static, str> {
+#[cfg(test)]
+impl<T: schemars::JsonSchema> schemars::JsonSchema for OrderedTable<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
         BTreeMap::<String, T>::schema_name()
     }
 
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         BTreeMap::<String, T>::json_schema(generator)
     }
 }

@@ -6,9 +6,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use super::file_kind::FileKind;
 use super::file_text::{FileText, Location};
 use super::lookalike::in_text;
 use super::node::{Node, NodeKind};
@@ -29,7 +29,7 @@ pub struct Document<T> {
     pub tree: Node,
 }
 
-impl<T: DeserializeOwned + JsonSchema> Document<T> {
+impl<T: FileKind> Document<T> {
     /// Reads a text. `checks` holds every [`super::text_value::TextValue`] type that `T` uses.
     pub fn read(file: &Arc<FileText>, checks: &[Check]) -> Result<Self, Problems> {
         let (tree, value) = read_with_tree(file, checks);
@@ -65,7 +65,7 @@ impl<T> Document<T> {
 }
 
 /// Reads a text, and returns its tree even if it cannot be deserialized, for checks that do not need the value.
-pub fn read_with_tree<T: DeserializeOwned + JsonSchema>(
+pub fn read_with_tree<T: FileKind>(
     file: &Arc<FileText>,
     checks: &[Check],
 ) -> (Node, Result<T, Problems>) {
@@ -90,7 +90,7 @@ fn value_of<T: DeserializeOwned>(tree: &Node) -> Result<T, Problems> {
 /// The tree of a text and everything that is wrong with it, without making a value.
 ///
 /// A line that is not TOML, or has an invisible character, is reported once; the keys that it may have held are not reported as missing.
-pub fn checked_tree<T: JsonSchema>(
+pub fn checked_tree<T: FileKind>(
     file: &Arc<FileText>,
     checks: &[Check],
     extent: impl FnOnce(&Node) -> Extent,
@@ -127,8 +127,8 @@ fn invisible(node: &Node) -> Problems {
 }
 
 /// The JSON Schema of a file that is read into `T`.
-pub fn schema<T: JsonSchema>() -> serde_json::Value {
-    schemars::schema_for!(T).to_value()
+pub fn schema<T: FileKind>() -> serde_json::Value {
+    T::schema()
 }
 
 /// The text of a file, or why it cannot be a configuration file.

@@ -76,6 +76,7 @@ macro_rules! text_value {
             }
         }
 
+        #[cfg(test)]
         impl schemars::JsonSchema for $name {
             fn inline_schema() -> bool {
                 true

@@ -1,10 +1,10 @@
 //! When the streams of a run become visible.
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// When the streams of a run become visible.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ApplyMode {
     /// All in one transaction, or none.

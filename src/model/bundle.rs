@@ -5,7 +5,8 @@ use serde::Deserialize;
 use super::percent::Percent;
 
 /// A value that questions name as `:name`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum BundleParameter {
     /// A number.

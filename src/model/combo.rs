@@ -3,13 +3,11 @@
 //! An entry has an id, which is a database key and differs from account to account, a code, which is often a
 //! government's, and a description. The connector declares which of them a column holds.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// By what an entry of a combo list is named.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum By {
     /// By its key at the vendor, which another account does not share.

@@ -1,13 +1,13 @@
 //! How a vendor reports errors in the body of a response.
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The error codes that a vendor returns in bodies.
 ///
 /// Codes are compared without regard to case, blanks and underscores, because vendors spell them differently in
 /// documents and responses (webuntis-oneroster.md 3).
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ErrorCodes {
     /// Paths of the error code in a body, such as `"responseStatus.errorCode"`.

@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::duration::Period;
 
 /// The OAuth 2 grants, and a fixed key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GrantKind {
     /// OAuth 2 client credentials.
@@ -56,7 +56,8 @@ impl fmt::Display for GrantKind {
 }
 
 /// How a client authenticates at the token endpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuth {
     /// HTTP Basic, id and secret as they are.
@@ -69,7 +70,8 @@ pub enum ClientAuth {
 }
 
 /// The form of a token request's body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TokenBody {
     /// `application/x-www-form-urlencoded`, the standard.
@@ -93,7 +95,8 @@ impl<T: Clone> Override for Option<T> {
 /// Declares rules of which a source may override each.
 macro_rules! rules {
     ($(#[$of_struct:meta])* $name:ident { $($(#[$of_field:meta])* $field:ident: $kind:ty,)* }) => {
-        #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
         $(#[$of_struct])*
         pub struct $name {
             $($(#[$of_field])* pub $field: $kind,)*
@@ -123,7 +126,7 @@ rules! {
         /// that no key here sets. Without an issuer no document is read.
         issuer: Option<String>,
         /// Template of the address of the issuer's document, where it is not at the standards' locations.
-        #[schemars(length(min = 1))]
+        #[cfg_attr(test, schemars(length(min = 1)))]
         metadata_url: Option<String>,
         /// Templates of further allowed origins of the issuer's endpoints, such as `["https://login.example"]`.
         allow_origins: Option<Vec<String>>,

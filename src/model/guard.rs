@@ -6,7 +6,6 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::hold_rule::HoldRule;
@@ -15,7 +14,8 @@ use super::percent::Percent;
 use super::plan::{CellLoss, GroupLoss, Plan};
 
 /// When a run is held. A held run changes nothing until `rollbook approve`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct GuardRules {
     /// More of a stream's rows than this would be removed. Default `"10%"`.

@@ -1,10 +1,10 @@
 //! What "healthy" means to a monitoring: one word for `/healthz` and for the heartbeat.
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// What is said to be well.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum HealthMeaning {
     /// The daemon runs, makes progress, and does not end by itself.

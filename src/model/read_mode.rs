@@ -1,10 +1,10 @@
 //! How much of a stream a job requests.
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// How much of a stream is requested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReadMode {
     /// Everything, each time.

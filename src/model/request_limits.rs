@@ -2,7 +2,6 @@
 
 use std::num::NonZeroU32;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 const IN_FLIGHT: u32 = 2;
@@ -12,13 +11,14 @@ const PER_SECOND: f64 = 5.0;
 const BODY_MIB: u32 = 64;
 
 /// Limits on the requests to one vendor account. The source's win over the connector's.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RequestLimits {
     /// The most concurrent requests. Default 2.
     pub in_flight: Option<NonZeroU32>,
     /// The most requests started in a second. Default 5.
-    #[schemars(range(min = 0.001, max = 1000.0))]
+    #[cfg_attr(test, schemars(range(min = 0.001, max = 1000.0)))]
     pub per_second: Option<f64>,
     /// The most requests in a day (UTC), counted on disk. None by default.
     pub per_day: Option<NonZeroU32>,

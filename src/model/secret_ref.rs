@@ -5,10 +5,9 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::document::text_value::{TextValue, ValueError, text_value};
+use crate::document::text_value::{ValueError, text_value};
 
 /// Where a secret is: exactly one of `credential`, `file`, `env`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -23,12 +22,15 @@ pub enum SecretRef {
 }
 
 /// `writeOnly` is the standard's mark of a secret; the walk through a file refuses one in clear by it.
-impl JsonSchema for SecretRef {
+#[cfg(test)]
+impl schemars::JsonSchema for SecretRef {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "SecretRef".into()
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        use crate::document::text_value::TextValue as _;
+
         schemars::json_schema!({
             "description": "Where a secret is: exactly one of `credential`, `file`, `env`.",
             "type": "object",

@@ -5,7 +5,6 @@
 use std::fmt;
 use std::num::NonZeroU64;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 const MIB: u64 = 1 << 20;
@@ -24,7 +23,8 @@ const RESERVE_MIB: u64 = 256;
 const WRITTEN: u64 = 4;
 
 /// What a reading may stage before it is applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StagingLimits {
     /// The most rows that one reading of a stream receives; of a time series, one step. Default 20000000.

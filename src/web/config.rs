@@ -7,10 +7,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::str::FromStr;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::hosts::{HostName, is_loopback};
+use crate::document::file_kind::file_kind;
 use crate::document::text_value::{Check, TextValue, ValueError, text_value};
 use crate::document::{Document, Node, Problem, Problems};
 use crate::folder::read_file;
@@ -30,7 +30,8 @@ const CHECKS: &[Check] = &[
 ];
 
 /// The status page, metrics, health and webhooks: `rollbook web`.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WebConfig {
     /// Address and port. Not used under `rollbook-web.socket`, which has its own `ListenStream`. An address that is not on
@@ -61,8 +62,11 @@ pub struct WebConfig {
     pub webhooks: bool,
 }
 
+file_kind!(WebConfig, "web");
+
 /// HTTPS without a proxy.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
     /// The certificate, then those between it and the root, in PEM. A file may be readable by everyone.

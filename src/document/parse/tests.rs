@@ -61,6 +61,12 @@ enum Either {
     Many(Vec<String>),
 }
 
+impl FileKind for Example {
+    fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+}
+
 const CHECKS: &[Check] = &[
     Check::of::<Period>(),
     Check::of::<Percent>(),

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::secrets::SecretRef;
@@ -17,7 +16,8 @@ use crate::model::Period;
 use crate::model::health::HealthMeaning;
 
 /// When alerts are sent, and how. At least one of `email`, `webhook`, `command` and `heartbeat`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AlertsConfig {
     /// An alert is sent after so many failed runs of a job in a row. Default 3.
@@ -50,11 +50,12 @@ fn a_day() -> Period {
 }
 
 /// Mail by SMTP.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EmailConfig {
     /// The mail server's name.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub server: String,
     /// Its port. Default 587, 465 with `tls = "implicit"`, 25 with `tls = "none"`.
     pub port: Option<NonZeroU16>,
@@ -64,7 +65,7 @@ pub struct EmailConfig {
     /// The sender.
     pub from: MailAddress,
     /// The receivers.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub to: Vec<MailAddress>,
     /// The name to sign in with, where the server wants one.
     pub username: Option<String>,
@@ -73,7 +74,8 @@ pub struct EmailConfig {
 }
 
 /// How the connection to a mail server is protected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MailTls {
     /// It begins in clear and must turn to TLS before anything is sent (STARTTLS).
@@ -86,7 +88,8 @@ pub enum MailTls {
 }
 
 /// A request to an address.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AlertWebhookConfig {
     /// Where the address is. It is a secret, because it is all that is needed to write there.
@@ -99,7 +102,8 @@ pub struct AlertWebhookConfig {
 }
 
 /// What a webhook is sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WebhookForm {
     /// All we have, by name.
@@ -114,7 +118,8 @@ pub enum WebhookForm {
 }
 
 /// A program that is run, without a shell.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CommandConfig {
     /// The program's absolute path. The shipped unit lets the service execute nothing: give it `ExecPaths=` for this.
@@ -125,7 +130,8 @@ pub struct CommandConfig {
 }
 
 /// A request at fixed intervals while the daemon is alive.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HeartbeatConfig {
     /// Where the address is. It is a secret, because it is all that is needed to report there.

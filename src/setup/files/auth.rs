@@ -3,25 +3,25 @@
 //! Data only. A quirk given here wins over the connector's of the same name. Which keys belong to
 //! which grant is checked in `grants.rs`.
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::secrets::SecretRef;
 use crate::model::{EndpointRules, GrantKind};
 
 /// How to sign in. The secrets are elsewhere; this refers to them.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[schemars(extend("additionalProperties" = false))]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(extend("additionalProperties" = false)))]
 pub struct Auth {
     /// The grant; the connector lists those that the vendor offers.
     pub grant: GrantKind,
     /// The client's public name at the vendor.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub client_id: Option<String>,
     /// The client's secret.
     pub client_secret: Option<SecretRef>,
     /// The user that the client acts for (`password`).
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub username: Option<String>,
     /// That user's password (`password`).
     pub password: Option<SecretRef>,
@@ -30,10 +30,10 @@ pub struct Auth {
     /// A fixed key, alone (`api_key`) or beside a token where the vendor wants both.
     pub api_key: Option<SecretRef>,
     /// The header that carries the key, where it shall differ from the connector's.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub api_key_header: Option<String>,
     /// The member of the token answer that carries the key, where it shall differ.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub api_key_member: Option<String>,
     /// Where the token endpoint and its quirks shall differ from the connector's.
     #[serde(flatten)]

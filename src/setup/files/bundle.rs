@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Schedule, Zone};
+use crate::document::file_kind::file_kind;
 use crate::document::parse::read_with_tree;
 use crate::document::suggest::advice;
 use crate::document::text_value::Check;
@@ -32,23 +32,24 @@ const CHECKS: &[Check] = &[
 const OWN_PARAMETERS: [&str; 3] = ["mode", "now", "today"];
 
 /// Files for another program, each made by a question over the mirror.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BundleConfig {
     /// The folder of the files, which is the bundle's alone, or with `archive` the file; a relative path starts at the
     /// mirror's folder.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub to: PathBuf,
     /// One zip file with all files. Default: a folder.
     pub archive: Option<BundleArchive>,
     /// The group whose members may read it. Default: that of `readers` in `[store]`.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub group: Option<String>,
     /// Whether the files hold everything, or what has changed since the last bundle. Default `"bulk"`.
     #[serde(default)]
     pub mode: BundleMode,
     /// Jobs after whose runs it is written, if one changed something. Default: every job.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub after: Option<Vec<JobName>>,
     /// When it is written: a cron pattern. The questions are asked each time, so that what depends on the day follows. Default:
     /// after each run that changed something.
@@ -72,12 +73,15 @@ pub struct BundleConfig {
     #[serde(default)]
     pub parameters: BTreeMap<String, BundleParameter>,
     /// The files, in an order in which each may ask those before it.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub file: Vec<BundleFileConfig>,
 }
 
+file_kind!(BundleConfig, "bundle");
+
 /// How several files are one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BundleArchive {
     /// A zip file.
@@ -85,7 +89,8 @@ pub enum BundleArchive {
 }
 
 /// What the files hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BundleMode {
     /// Everything.
@@ -106,7 +111,8 @@ impl BundleMode {
 }
 
 /// The guard of a bundle.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BundleGuardConfig {
     /// The share of a file's rows. Default `"10%"`.
@@ -135,12 +141,13 @@ const fn ten() -> u64 {
 }
 
 /// How rows are written as lines.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CsvDialect {
     /// What is between two values: one character. Default `","`.
     #[serde(default = "comma")]
-    #[schemars(length(equal = 1))]
+    #[cfg_attr(test, schemars(length(equal = 1)))]
     pub delimiter: String,
     /// Which values are in quotation marks. Default `"necessary"`.
     #[serde(default)]
@@ -173,7 +180,8 @@ const fn yes() -> bool {
 }
 
 /// Which values are in quotation marks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CsvQuote {
     /// Those that would be read as something else without.
@@ -186,7 +194,8 @@ pub enum CsvQuote {
 }
 
 /// What ends a line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LineEnd {
     /// Carriage return and line feed.
@@ -197,7 +206,8 @@ pub enum LineEnd {
 }
 
 /// What a row becomes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BundleFormat {
     /// A line of values.
@@ -209,7 +219,8 @@ pub enum BundleFormat {
 }
 
 /// How a bundle of changes is written.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DeltaConfig {
     /// The column that says what happened to a row; it is filled in. Default `"status"`.
@@ -266,17 +277,18 @@ fn time() -> String {
 }
 
 /// One file.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BundleFileConfig {
     /// Its name. Later questions name its rows so, in quotation marks: `FROM "users.csv"`.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub name: String,
     /// The columns that tell its rows apart. A file without is written whole each time.
     #[serde(default)]
     pub key: Vec<String>,
     /// An SQL query over the mirror; its columns are those of the file, in their order.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub sql: String,
     /// What each row must fulfil, as an SQL condition; the key says what is wrong with those that do not. They are left out, rule
     /// by rule in this order.
@@ -294,7 +306,8 @@ pub struct BundleFileConfig {
 }
 
 /// Where a column's values are found.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReferenceConfig {
     /// The other file.
@@ -302,7 +315,7 @@ pub struct ReferenceConfig {
     /// Its column. Default: its first key.
     pub column: Option<String>,
     /// What is between several values. Default: there is one.
-    #[schemars(length(equal = 1))]
+    #[cfg_attr(test, schemars(length(equal = 1)))]
     pub separator: Option<String>,
     /// Whether a row stays without a value that is not found. Default false: it is left out.
     #[serde(default)]

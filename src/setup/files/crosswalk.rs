@@ -9,9 +9,9 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::document::file_kind::file_kind;
 use crate::document::node::NodeKind;
 use crate::document::parse::read_with_tree;
 use crate::document::suggest::quoted;
@@ -29,7 +29,8 @@ pub const PEOPLE: &str = "people";
 const CHECKS: &[Check] = &[Check::of::<SourceName>(), Check::of::<ColumnPath>()];
 
 /// Which entries of a combo list the values of some columns mean.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CrosswalkConfig {
     /// The column whose values are mapped, or several that hold the same values.
@@ -43,8 +44,11 @@ pub struct CrosswalkConfig {
     pub map: BTreeMap<String, CrosswalkEntry>,
 }
 
+file_kind!(CrosswalkConfig, "crosswalk");
+
 /// One column, or several.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum MappedColumns {
     /// The only one.
@@ -54,13 +58,14 @@ pub enum MappedColumns {
 }
 
 /// A combo list of a source.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// The source that mirrors the list.
     pub source: SourceName,
     /// The list's name, as the vendor writes it.
-    #[schemars(length(min = 1), example = &"genders")]
+    #[cfg_attr(test, schemars(length(min = 1), example = &"genders"))]
     pub list: String,
     /// By what the lines name an entry. Default `"code"`.
     #[serde(default = "by_code")]
@@ -72,7 +77,8 @@ fn by_code() -> By {
 }
 
 /// What names an entry of the list: a text, or a number where entries are named by id.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum CrosswalkEntry {
     /// A code or a description, to the letter.

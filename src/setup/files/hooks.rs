@@ -5,7 +5,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::secrets::SecretRef;
@@ -13,7 +12,8 @@ use crate::document::{Node, Problem};
 use crate::model::{BundleName, JobName, Period};
 
 /// A program or an address that is told of what changed. Either `program` or `url`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HookConfig {
     /// After runs of these jobs that changed something. Default: of all jobs, or of none where `after_bundles` is given.

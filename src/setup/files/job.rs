@@ -5,21 +5,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::schedule::{Schedule, Zone};
+use crate::document::file_kind::file_kind;
 use crate::model::guard::GuardRules;
 use crate::model::{ApplyMode, ColumnName, History, Period, ReadMode, SourceName, StreamName};
 
 /// What is read, and when.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct JobConfig {
     /// A source of `rollbook.toml`.
     pub source: SourceName,
     /// The streams to read, in this order.
-    #[schemars(length(min = 1), example = ["orgs", "users"])]
+    #[cfg_attr(test, schemars(length(min = 1), example = ["orgs", "users"]))]
     pub streams: Vec<StreamName>,
     /// When: a cron pattern of five fields, or six with seconds in front.
     pub schedule: Schedule,
@@ -45,12 +46,15 @@ pub struct JobConfig {
     pub stream: BTreeMap<StreamName, StreamOptions>,
 }
 
+file_kind!(JobConfig, "job");
+
 fn half_an_hour() -> Period {
     Period(Duration::from_secs(30 * 60))
 }
 
 /// A set of columns that a connector names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Preset {
     /// Who, what, which status, when.
@@ -71,7 +75,8 @@ impl Preset {
 }
 
 /// What is stored of a date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// The first day of its year.
@@ -81,7 +86,8 @@ pub enum Precision {
 }
 
 /// Options of one stream.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StreamOptions {
     /// Which columns are mirrored: `"core"`, a few that the connector names, or `"full"`. Default: the job's.
@@ -107,7 +113,8 @@ pub struct StreamOptions {
 }
 
 /// How long after a date of its own a row is kept. Rows without the date are kept.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RetainRule {
     /// A column with dates or times.

@@ -8,9 +8,9 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::document::file_kind::file_kind;
 use crate::document::parse::read_with_tree;
 use crate::document::suggest::quoted;
 use crate::document::text_value::{Check, ValueError, text_value};
@@ -28,7 +28,8 @@ const CHECKS: &[Check] = &[
 ];
 
 /// Rows of two systems that are one person.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PeopleConfig {
     /// Each two streams whose people are matched, under a name of your choice.
@@ -36,8 +37,11 @@ pub struct PeopleConfig {
     pub r#match: BTreeMap<MatchName, MatchConfig>,
 }
 
+file_kind!(PeopleConfig, "people");
+
 /// Two streams and the rules by which a row of one is a row of the other.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MatchConfig {
     /// One stream.
@@ -45,12 +49,13 @@ pub struct MatchConfig {
     /// The other stream.
     pub right: SideConfig,
     /// The rules; the first that finds exactly one candidate on each side decides.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub rule: Vec<RuleConfig>,
 }
 
 /// One of the two streams.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SideConfig {
     /// Its source and its name, with a dot between.
@@ -61,7 +66,8 @@ pub struct SideConfig {
 }
 
 /// One value, or several of which one will do.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Values {
     /// The only one.
@@ -71,7 +77,8 @@ pub enum Values {
 }
 
 /// One column, or several whose values are joined with blanks.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum ColumnNames {
     /// The only one.
@@ -81,14 +88,15 @@ pub enum ColumnNames {
 }
 
 /// What makes two rows one person.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RuleConfig {
     /// What the table of matches calls it.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub name: String,
     /// What must be the same on both sides; all of it. What is empty is never the same.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub same: Vec<SameConfig>,
     /// What becomes of people with more than one candidate. Default `"conflict"`.
     #[serde(default)]
@@ -96,7 +104,8 @@ pub struct RuleConfig {
 }
 
 /// Columns of the left that must hold the same as columns of the right.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SameConfig {
     /// A column of the left stream, or a list of them.
@@ -109,7 +118,8 @@ pub struct SameConfig {
 }
 
 /// How values are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FormConfig {
     /// As they are, but for blanks around them: ids, dates.
@@ -122,7 +132,8 @@ pub enum FormConfig {
 }
 
 /// What becomes of people with more than one candidate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AmbiguousConfig {
     /// They are in conflict, and no later rule is applied to them.

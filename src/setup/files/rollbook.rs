@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::alerts::AlertsConfig;
@@ -17,13 +16,15 @@ use super::hooks::HookConfig;
 use super::schedule::{Schedule, Zone};
 use super::secrets::SecretRef;
 use super::webhooks::WebhookConfig;
+use crate::document::file_kind::file_kind;
 use crate::document::text_value::{ValueError, text_value};
 use crate::model::{
     ConnectorName, HookName, Period, RequestLimits, SourceName, StagingLimits, WebhookName,
 };
 
 /// The daemon and its sources.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rollbook {
     /// Where the mirror is kept.
@@ -43,13 +44,16 @@ pub struct Rollbook {
     pub sources: BTreeMap<SourceName, SourceConfig>,
 }
 
+file_kind!(Rollbook, "rollbook");
+
 /// Where the mirror is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StoreConfig {
     /// The mirror's file; a relative path starts at the state directory. Default `"mirror.db"`.
     #[serde(default = "mirror")]
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub path: PathBuf,
     /// Where the key is that seals the tokens in the vault (`rollbook vault key` makes one). Without it they
     /// are protected by the file's mode alone. Read at the start of the program and at a reload.
@@ -70,7 +74,7 @@ pub struct StoreConfig {
     pub staging: StagingLimits,
     /// The group whose members may read the mirror; never the vault. Default: only the owner of the mirror's folder
     /// may. The service must be able to give files to it: its own group, or one of which its user is a member.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub readers: Option<String>,
     /// Backups that the daemon makes; without this table it makes none.
     pub backup: Option<BackupConfig>,
@@ -108,7 +112,8 @@ fn ninety_days() -> Period {
 }
 
 /// Backups of the mirror.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BackupConfig {
     /// When the daemon makes one: a cron pattern of five fields, or six with seconds in front.
@@ -121,7 +126,7 @@ pub struct BackupConfig {
     pub keep: NonZeroU32,
     /// The folder they go to; a relative path starts at the mirror's folder. Default `"backups"`.
     #[serde(default = "backups")]
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub path: PathBuf,
     /// Whether the vault, which holds tokens, is copied too. Default false.
     #[serde(default)]
@@ -137,18 +142,19 @@ impl BackupConfig {
 }
 
 /// A copy of tables in one file without a write-ahead log, made after each run that changed something.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CopyConfig {
     /// The file; a relative path starts at the mirror's folder. Each copy replaces the last one.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub path: PathBuf,
     /// The group whose members may read it. Default: that of `readers` in `[store]`.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub group: Option<String>,
     /// The tables, such as `rosters_users`, `rosters_users_history` or `rosters_users_labelled`. Default: the live
     /// table of every stream.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub tables: Option<Vec<String>>,
     /// Columns that are left out of the copy, such as `rosters_users.email`: of the table, its history and its views.
     #[serde(default)]
@@ -175,14 +181,15 @@ fn mirror() -> PathBuf {
 }
 
 /// One account at a vendor.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SourceConfig {
     /// The connector that reads it: one that is built in, or a file in `connectors/`.
     pub connector: ConnectorName,
     /// Its vendor is simulated and has another address each time, which does not mean another account.
     #[serde(skip)]
-    #[schemars(skip)]
+    #[cfg_attr(test, schemars(skip))]
     pub is_simulated: bool,
     /// The settings that the connector defines.
     #[serde(default)]
@@ -193,12 +200,12 @@ pub struct SourceConfig {
     #[serde(default)]
     pub limits: RequestLimits,
     /// A PEM file with certificates to trust besides the system's; a relative path starts at this file's folder.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub ca_file: Option<PathBuf>,
     /// The proxy for every request of this source.
     pub proxy: Option<Proxy>,
     /// The user at the proxy, where it requires one.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub proxy_user: Option<String>,
     /// That user's password.
     pub proxy_password: Option<SecretRef>,
@@ -210,7 +217,8 @@ pub struct SourceConfig {
 }
 
 /// What a setting may be.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum SettingValue {
     /// A text.

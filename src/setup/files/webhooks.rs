@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::secrets::SecretRef;
@@ -12,7 +11,8 @@ use crate::document::{Node, Problem};
 use crate::model::{Period, SourceName};
 
 /// A webhook: a call of `/webhooks/NAME` at `rollbook web` makes the source's jobs read at once what has changed.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WebhookConfig {
     /// The source whose vendor calls; its connector must have webhooks.
