@@ -3,7 +3,6 @@
 //! All in one transaction that the caller opens and commits, so a checkpoint is never ahead of its data and a reader
 //! sees the old roster or the new one. Counts are of what was done, not of what was planned.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use rusqlite::{CachedStatement, Transaction, params};
@@ -11,6 +10,7 @@ use rusqlite::{CachedStatement, Transaction, params};
 use super::error::StoreError;
 pub use super::inserts::Stamp;
 use super::inserts::{Inserts, bind_cells, bind_fingerprint, bind_run};
+use super::last_versions::LastVersions;
 use super::sql_cells::{SqlCell, read_cells};
 use super::staging::{Mark, Staged};
 use crate::model::Table;
@@ -84,13 +84,13 @@ impl<'t> RowWriter<'t> {
         staged.stage.each(|mark, row| {
             match mark {
                 Mark::New | Mark::Changed if !last.is_empty() => {
-                    let later = last.remove(&self.key_bytes(row));
+                    let later = last.remove(&self.key_bytes(row))?;
                     self.put_last(mark, row, later.as_deref())?;
                 }
                 Mark::New => self.insert(row)?,
                 Mark::Changed => self.replace(row)?,
                 Mark::Duplicate => {
-                    if let Some(later) = last.remove(&self.key_bytes(row)) {
+                    if let Some(later) = last.remove(&self.key_bytes(row))? {
                         self.write_inserts()?;
                         self.put_duplicate(Cells::of(&later))?;
                     }
@@ -123,20 +123,15 @@ impl<'t> RowWriter<'t> {
 
     /// The version to keep of each key that was received more than once: the newest; the last one received if no column
     /// orders them.
-    fn last_versions(&self, staged: &Staged) -> rusqlite::Result<HashMap<Vec<u8>, Vec<u8>>> {
-        let mut last: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
+    fn last_versions(&self, staged: &Staged) -> rusqlite::Result<LastVersions> {
+        let mut last = LastVersions::default();
         if staged.plan.duplicates.rows == 0 {
             return Ok(last);
         }
         staged.stage.each(|mark, row| {
             if mark == Mark::Duplicate {
-                let key = self.key_bytes(row);
-                let stays = last
-                    .get(&key)
-                    .is_some_and(|so_far| self.is_newer(so_far, row));
-                if !stays {
-                    last.insert(key, row.bytes().to_vec());
-                }
+                let stays = |so_far: &[u8]| self.is_newer(so_far, row);
+                last.offer(self.key_bytes(row), row.bytes(), stays)?;
             }
             Ok(ControlFlow::Continue(()))
         })?;

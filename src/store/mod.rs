@@ -21,6 +21,7 @@ pub mod held;
 pub mod held_log;
 pub mod hooks;
 mod inserts;
+mod last_versions;
 pub mod lookups;
 pub mod maintenance;
 pub mod matches;
