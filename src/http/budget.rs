@@ -102,6 +102,11 @@ impl RunBudget {
         self.0.pages.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A piece of a response has arrived; the next one, or the end, takes at most `longest`.
+    pub(super) fn note_piece(&self, longest: Duration) {
+        (self.0.on_activity)(longest);
+    }
+
     /// Counts a request whose response takes at most `longest`.
     pub(super) fn count_request(&self, longest: Duration) {
         (self.0.on_activity)(longest);

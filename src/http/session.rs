@@ -380,10 +380,11 @@ impl SessionState {
             (decoder, body.reply.body) = self.take_piece(decoder, text).await?.map_err(bad)?;
             match body.reply.body.len() > LARGE {
                 // The semaphore is never closed.
-                true if large.is_none() => large = LARGE_BODY.acquire().await.ok(),
+                true if large.is_none() => large = request.budget.acquire(&LARGE_BODY).await.ok(),
                 true => {}
                 false => large = None,
             }
+            request.budget.note_piece(self.rules.timeouts.whole);
             reader.postpone(self.clock.running().saturating_sub(since));
             let since = self.clock.running();
             let enough = body.reply.body.len() + PIECE;

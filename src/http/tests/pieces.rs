@@ -1,6 +1,7 @@
 //! Bodies that are decoded while they arrive.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -52,7 +53,10 @@ impl BodyDecoder<(u64, usize, usize)> for Lines {
     }
 }
 
-async fn read(answers: Vec<ResponseTemplate>) -> (Result<(u64, usize, usize), HttpError>, usize) {
+/// What was read, the number of requests, and how often the run said that it goes on.
+async fn read(
+    answers: Vec<ResponseTemplate>,
+) -> (Result<(u64, usize, usize), HttpError>, usize, usize) {
     let server = server(answers).await;
     let clock = monday().clock();
     let wide = SessionRules {
@@ -60,17 +64,20 @@ async fn read(answers: Vec<ResponseTemplate>) -> (Result<(u64, usize, usize), Ht
         ..rules(&server.uri())
     };
     let session = session(wide, None, &clock);
-    let budget = RunBudget::new(&clock, RunBudget::USUAL);
+    let activity = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&activity);
+    let count = Arc::new(move |_| _ = count.fetch_add(1, Ordering::Relaxed));
+    let budget = RunBudget::with_observer(&clock, RunBudget::USUAL, count);
     let ask = PageRequest {
         path: "/lines".into(),
         query: Vec::new(),
         what: "page 1 of lines".into(),
         effort: Effort::USUAL,
     };
-    let read = session
-        .get(&ask, &budget, Decode::new(Lines::default))
-        .await;
-    (read, requests(&server).await)
+    let decode = Decode::new(Lines::default);
+    let read = session.get(&ask, &budget, decode).await;
+    let requests = requests(&server).await;
+    (read, requests, activity.load(Ordering::Relaxed))
 }
 
 fn lines(numbers: u64, end: &str) -> String {
@@ -109,9 +116,10 @@ async fn a_large_body_is_never_held_whole() {
         if let Some((name, value)) = header {
             answer = answer.insert_header(name, value);
         }
-        let (read, requests) = read(vec![answer]).await;
+        let (read, requests, activity) = read(vec![answer]).await;
         let (sum, pieces, most) = read.expect(what);
         assert_eq!((sum, requests), (SUM, 1), "{what}");
+        assert!(activity > pieces, "{what}: nobody takes the run for stuck");
         assert!(pieces >= 3, "{what}: {pieces} pieces");
         assert!(most < 3 * PIECE, "{what}: {most} bytes at once");
     }
@@ -123,7 +131,7 @@ async fn a_page_that_fails_behind_is_read_again_from_its_start() {
     let good = lines(400_000, "");
     let bad = [good.as_str(), "x\n"].concat();
     let answers = [bad, good].map(|body| status(200).set_body_string(body));
-    let (read, requests) = read(answers.into()).await;
+    let (read, requests, _) = read(answers.into()).await;
     assert_eq!(read.expect("the second is right").0, 400_000 * 400_001 / 2);
     assert_eq!(requests, 2);
 }
