@@ -12,12 +12,19 @@ use crate::connector::tree::{Leaf, MemberNode, TakeRule};
 use crate::connector::{json, repair};
 use crate::model::row::Repair;
 
+/// The most bytes of JSON that a column takes something of; what it keeps may have a mebibyte.
+const MAX_TAKEN: usize = 8 << 20;
+
 impl<'d> RowReader<'d> {
     /// Gives each column that takes JSON or an array's element its part of `raw`, whose brackets and quotes are
     /// balanced.
     pub(super) fn take(&mut self, node: &'d MemberNode, raw: &RawValue) {
         if raw.get() == "null" {
             return;
+        }
+        if raw.get().len() > MAX_TAKEN {
+            let leaves = node.takes.iter().map(|take| take.leaf);
+            return leaves.for_each(|leaf| self.slots.mismatch(leaf, "JSON of more than 8 MiB"));
         }
         let mut apart: Option<Vec<json::Members<'_>>> = None;
         for take in &node.takes {

@@ -4,8 +4,10 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::scalar::Scalar;
+use super::search::MAX_NEXT;
 use super::{NextPath, PageSearch, RowsPath};
 use crate::connector::decode::{RowReader, RowSeed, RowsSeed};
 use crate::connector::json::JsonText;
@@ -53,8 +55,10 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
         search.found.in_rows = false;
         match &shape.next {
             Some(NextPath::Picked { list, .. }) if shape.same(list, &at.join(".")) => {
-                while let Some(element) = seq.next_element::<Value>()? {
-                    search.pick_next(&element);
+                while let Some(element) = seq.next_element::<&RawValue>()? {
+                    let element = Some(element.get()).filter(|text| text.len() <= MAX_NEXT);
+                    let element = element.and_then(|text| serde_json::from_str(text).ok());
+                    search.pick_next(&element.unwrap_or(Value::Null));
                 }
             }
             _ => {

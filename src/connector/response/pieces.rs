@@ -10,6 +10,9 @@ use memchr::memchr2;
 
 use super::{PageShape, RowsPath};
 
+/// The parser takes no deeper nesting.
+const MAX_DEPTH: usize = 128;
+
 /// Where a body can be cut, as far as it has arrived.
 #[derive(Debug, Default)]
 pub(super) struct Splitter {
@@ -161,6 +164,7 @@ impl Splitter {
             b'[' if self.other_arrays == 0 && self.is_at_rows(shape, true) => self.enter(false),
             b'[' => self.other_arrays += 1,
             b']' if self.other_arrays > 0 => self.other_arrays -= 1,
+            b'{' if self.open.len() >= MAX_DEPTH => self.is_broken = true,
             b'{' if self.other_arrays == 0 => self.open.push(Member::default()),
             b'}' if self.other_arrays == 0 && !self.open.is_empty() => {
                 self.open.pop();

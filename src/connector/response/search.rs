@@ -10,6 +10,12 @@ use crate::connector::decode::RowSeed;
 use crate::connector::json::JsonText;
 use crate::connector::link::NextPage;
 
+/// The most bytes of one row that stands in place of a list.
+const MAX_ONE_ROW: usize = 8 << 20;
+
+/// The most bytes of an element of the list with the next address; a larger one holds none.
+pub(super) const MAX_NEXT: usize = 64 << 10;
+
 impl FoundParts {
     /// What the response has instead of rows.
     pub(super) fn nothing_found(&self, shape: &PageShape) -> String {
@@ -155,7 +161,7 @@ impl PageSearch<'_, '_> {
         };
     }
 
-    /// A list in the form of an object: one row, if it has the key's members.
+    /// A list in the form of an object: one row, if it has the key's members and no more than [`MAX_ONE_ROW`].
     pub(super) fn one_row<'de, A: MapAccess<'de>>(
         &mut self,
         rank: usize,
@@ -164,20 +170,29 @@ impl PageSearch<'_, '_> {
         mut map: A,
     ) -> Result<(), A::Error> {
         let mut text = String::from("{");
+        let mut is_too_large = false;
         let mut name = Some(first.to_owned());
         while let Some(member) = name {
             let value = map.next_value::<&RawValue>()?;
-            if text.len() > 1 {
-                text.push(',');
+            if text.len() + value.get().len() <= MAX_ONE_ROW {
+                if text.len() > 1 {
+                    text.push(',');
+                }
+                text.push_str(&Value::from(member).to_string());
+                text.push(':');
+                text.push_str(value.get());
+            } else {
+                is_too_large = true;
             }
-            text.push_str(&Value::from(member).to_string());
-            text.push(':');
-            text.push_str(value.get());
             name = map
                 .next_key::<JsonText<'de>>()?
                 .map(|JsonText(name)| name.into_owned());
         }
         text.push('}');
+        if is_too_large {
+            self.note_wrong(at, "a large object");
+            return Ok(());
+        }
         let mut probe = self.decoder.reader(text.len(), self.repaired);
         let mut json = serde_json::Deserializer::from_str(&text);
         RowSeed(&mut probe)

@@ -626,6 +626,44 @@ fn names_in_any_case() {
     assert_eq!(shown(&page), "a 4 - - - - - - - aacs");
 }
 
+/// What a value may cost is bounded by itself, whatever else the page has.
+#[test]
+fn large_and_deep_values_cost_their_cell_or_the_page() {
+    let decoder = decoder(NameMatch::Exact);
+    let shape = shape(&["users"]);
+    let finish = |body: &str| PageReader::default().finish(&shape, &decoder, body.as_bytes(), None);
+    let long = "1,".repeat(5 << 20);
+    let ids = format!(r#"{{"users":[{{"id":"a","ids":[{long}1]}},{{"id":"b"}}]}}"#);
+    let rows = finish(&ids).expect("a page").decoded.rows;
+    let reasons = rows
+        .problems
+        .cells()
+        .keys()
+        .map(|(_, reason)| reason.as_str());
+    assert_eq!(rows.len(), 2);
+    assert!(
+        reasons
+            .into_iter()
+            .all(|reason| reason.ends_with("JSON of more than 8 MiB")),
+        "{:?}",
+        rows.problems.cells()
+    );
+    let one = format!(r#"{{"users":{{"id":"a","ids":[{long}1]}}}}"#);
+    let error = finish(&one).expect_err("no list").reason;
+    assert_eq!(error, "`users` is a large object, not a list");
+    let mut deep = r#"{"a":"#.repeat(1 << 20).into_bytes();
+    let mut reader = PageReader::default();
+    assert!(matches!(reader.take(&shape, &decoder, &mut deep), Ok(None)));
+    let error = reader
+        .finish(&shape, &decoder, &deep, None)
+        .expect_err("deep");
+    assert!(
+        error.reason.starts_with("the JSON is invalid"),
+        "{}",
+        error.reason
+    );
+}
+
 /// Reads the body as if so many bytes arrived at a time, each time taking the rows so far.
 pub(super) fn compare_in_pieces(
     whole: &Result<DecodedPage, UnexpectedResponse>,
