@@ -123,12 +123,12 @@ struct MirrorView {
     /// `null` if there is no mirror.
     bytes: Option<u64>,
     /// Programs whose reading keeps a large write-ahead log from being emptied, as far as this user may see them.
-    log_held_by: Vec<LogReader>,
+    log_held_by: Vec<LogHolder>,
 }
 
 /// A process that reads the mirror.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct LogReader {
+struct LogHolder {
     pid: u32,
     program: String,
 }
@@ -281,7 +281,7 @@ fn bytes(mirror: &Path) -> Option<u64> {
 }
 
 /// Who else reads a state of the mirror whose log is large.
-fn log_readers(mirror: &Path, daemon: Option<&Status>) -> Vec<LogReader> {
+fn log_readers(mirror: &Path, daemon: Option<&Status>) -> Vec<LogHolder> {
     if held_log::log_bytes(mirror).is_none_or(|bytes| bytes < held_log::LARGE) {
         return Vec::new();
     }
@@ -293,7 +293,7 @@ fn log_readers(mirror: &Path, daemon: Option<&Status>) -> Vec<LogReader> {
     let program = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/comm"));
     others
         .filter(|pid| !own.contains(&Some(*pid)))
-        .map(|pid| LogReader {
+        .map(|pid| LogHolder {
             pid,
             program: program(pid).unwrap_or_default().trim().to_owned(),
         })

@@ -295,7 +295,7 @@ fn a_snapshot_of_the_shipped_jobs() {
         mirror: MirrorView {
             path: "/var/lib/rollbook/mirror.db".to_owned(),
             bytes: Some(27_682_406),
-            log_held_by: vec![LogReader {
+            log_held_by: vec![LogHolder {
                 pid: 4711,
                 program: "python3".to_owned(),
             }],
