@@ -443,10 +443,10 @@ fn invalid_redirects_and_token_responses() {
 
 #[test]
 fn a_login_by_a_browser_on_this_machine() {
-    let free = || {
-        let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        socket.local_addr().expect("an address").port()
-    };
+    // Below those that the kernel gives to the sockets of other tests.
+    let mut ports =
+        (20_000..30_000).filter(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    let mut free = || ports.next().expect("a free port");
     let registered = format!("http://127.0.0.1:{}", free());
     for (name, redirects, auth, options) in [
         ("any port", vec![], String::new(), vec![]),

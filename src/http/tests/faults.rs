@@ -310,10 +310,11 @@ async fn a_request_ends_with_its_run() {
 #[tokio::test]
 async fn a_closed_port() {
     let clock = monday().clock();
-    let closed = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
-        listener.local_addr().expect("bound").to_string()
-    };
+    // Held and not listened to, so that no other test gets it.
+    let held = tokio::net::TcpSocket::new_v4().expect("a socket");
+    held.bind(([127, 0, 0, 1], 0).into())
+        .expect("loopback has ports");
+    let closed = held.local_addr().expect("bound").to_string();
     let session = session(rules(&format!("http://{closed}/v1")), None, &clock);
     let error = page(&session, &clock)
         .await
