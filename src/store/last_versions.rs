@@ -1,11 +1,13 @@
 //! The rows of a reading that were received more than once: for each key the version that stays.
 //!
 //! In memory while they are few. A list that is sent twice has as many as it has rows, and they lie in a private database
-//! then, as `staging/stage.rs` has one.
+//! then.
 
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::scratch::scratch_database;
 
 /// The most bytes of keys and rows in memory.
 const MAX_IN_MEMORY: usize = 4 << 20;
@@ -73,10 +75,9 @@ impl LastVersions {
 
     #[cold]
     fn spill(&mut self) -> rusqlite::Result<()> {
-        let database = Connection::open("")?;
-        database.execute_batch(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -4096;\
-             CREATE TABLE version (key BLOB PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID;",
+        let database = scratch_database(
+            4096,
+            "CREATE TABLE version (key BLOB PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID;",
         )?;
         for (key, row) in std::mem::take(&mut self.few) {
             write(&database, &key, &row)?;

@@ -38,6 +38,7 @@ mod relayout;
 pub mod rename;
 pub mod runs;
 pub mod schema;
+mod scratch;
 pub mod series;
 pub mod sharing;
 mod sql_cells;

@@ -1,11 +1,13 @@
 //! A set of keys that may be larger than memory should be.
 //!
-//! The last ones are in memory. The others are in a private database, in blocks in order, as `stage.rs` has rows; a Bloom
+//! The last ones are in memory. The others are in a private database, in blocks in order; a Bloom
 //! filter says of nearly every key that is not among them that it is not, so that hardly any is looked up.
 
 use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::store::scratch::scratch_database;
 
 /// Keys in memory; a table of them takes 9 MB.
 const MAX_RECENT: usize = (1 << 20) / 8 * 7;
@@ -92,10 +94,9 @@ impl KeySet {
 
 impl Spilled {
     fn new() -> rusqlite::Result<Self> {
-        let database = Connection::open("")?;
-        database.execute_batch(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1024;\
-             CREATE TABLE block (number INTEGER PRIMARY KEY, keys BLOB NOT NULL);",
+        let database = scratch_database(
+            1024,
+            "CREATE TABLE block (number INTEGER PRIMARY KEY, keys BLOB NOT NULL);",
         )?;
         Ok(Self {
             database,

@@ -1,6 +1,4 @@
 //! What a reading puts aside: in memory while it is little, as most of a time series is, else in a private database.
-//!
-//! SQLite keeps the database in an unlinked file beside the mirror (`database.rs`), which disappears with the connection.
 
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
@@ -9,6 +7,7 @@ use rusqlite::Connection;
 
 use super::Mark;
 use crate::model::row::Cells;
+use crate::store::scratch::scratch_database;
 
 /// Staged bytes that stay in memory; opening the database costs more than comparing so many.
 const MAX_IN_MEMORY: usize = 512 << 10;
@@ -46,10 +45,9 @@ impl Stage {
         if let Some(database) = self.database.get() {
             return Ok(database);
         }
-        let database = Connection::open("")?;
-        database.execute_batch(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1024;\
-             CREATE TABLE page (number INTEGER PRIMARY KEY, entries BLOB NOT NULL);\
+        let database = scratch_database(
+            1024,
+            "CREATE TABLE page (number INTEGER PRIMARY KEY, entries BLOB NOT NULL);\
              CREATE TABLE missing (key BLOB PRIMARY KEY, missed INTEGER NOT NULL, first_run INTEGER, removed INTEGER NOT NULL, here INTEGER NOT NULL, version INTEGER);",
         )?;
         Ok(self.database.get_or_init(|| database))

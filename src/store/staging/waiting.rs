@@ -1,5 +1,5 @@
 //! The rows of a page that wait until they are compared: in memory while all readings together hold little of them,
-//! else in a private database, as `stage.rs` has one.
+//! else in a private database.
 
 use std::sync::Arc;
 
@@ -8,6 +8,9 @@ use rusqlite::Connection;
 use super::space::{Share, StagingSpace};
 use crate::model::row::Rows;
 use crate::store::error::StoreError;
+use crate::store::scratch::scratch_database;
+
+const TABLE: &str = "CREATE TABLE part (number INTEGER PRIMARY KEY, cells BLOB NOT NULL);";
 
 /// The rows of one page, part by part.
 pub struct WaitingRows {
@@ -55,7 +58,7 @@ impl WaitingRows {
         self.share.stage(cells.len())?;
         let database = match self.database.take() {
             Some(database) => database,
-            None => open().map_err(&what)?,
+            None => scratch_database(256, TABLE).map_err(&what)?,
         };
         let database = self.database.insert(database);
         database
@@ -115,16 +118,6 @@ impl WaitingRows {
         }
         Ok(())
     }
-}
-
-/// A database in an unlinked file beside the mirror.
-fn open() -> rusqlite::Result<Connection> {
-    let database = Connection::open("")?;
-    database.execute_batch(
-        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -256;\
-         CREATE TABLE part (number INTEGER PRIMARY KEY, cells BLOB NOT NULL);",
-    )?;
-    Ok(database)
 }
 
 #[cfg(test)]
