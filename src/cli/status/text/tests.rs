@@ -1,6 +1,7 @@
 //! What the status shows of a job.
 
 use super::*;
+use crate::cli::status::*;
 use crate::cli::table::snapshots;
 use crate::model::run_history::HistoryDay;
 use crate::model::{Cause, Class, Outcome, named};
@@ -218,7 +219,7 @@ fn a_broken_configuration_and_a_missing_mirror_are_said() {
         today: last_day(now()),
         sources: Vec::new(),
     };
-    let text = text(&view, None);
+    let text = status_text(&view, None);
     assert!(
         text.starts_with("The configuration on disk has 2 problems (`rollbook check` shows all);"),
         "{text}"
@@ -314,7 +315,7 @@ fn a_snapshot_of_the_shipped_jobs() {
             .into(),
     };
     snapshots::check("status", |width| {
-        let text = text(&view, width);
+        let text = status_text(&view, width);
         assert!(text.lines().count() < 24, "{text}");
         text
     });
@@ -327,7 +328,7 @@ fn a_snapshot_of_the_shipped_jobs() {
         .map(days_of)
         .into(),
     );
-    snapshots::check("status-streams", |width| text(&view, width));
+    snapshots::check("status-streams", |width| status_text(&view, width));
 }
 
 /// Rows that grow by one a day, without a run on one of them.
