@@ -41,7 +41,7 @@ pub struct Case {
     pub path: &'static str,
 }
 
-pub const CASES: [Case; 13] = [
+pub const CASES: [Case; 19] = [
     case("45 MB, texts of 450 KB", "long-texts"),
     case("45 MB, texts of 5 KB", "texts"),
     case("45 MB, one text", "one-text"),
@@ -53,6 +53,15 @@ pub const CASES: [Case; 13] = [
     case("60 MB of numbers instead of rows", "numbers"),
     case("60 MB of a member that no column names", "skipped"),
     case("60 MB of a web page", "page"),
+    case("60 MB, one text of escapes", "escapes"),
+    case(
+        "60 MB, one text of escapes, in no column",
+        "skipped-escapes",
+    ),
+    case("60 MB, one row", "one-row"),
+    case("60 MB, the name of a member", "name"),
+    case("60 MB of brackets in a column", "deep"),
+    case("60 MB of brackets outside the rows", "skipped-deep"),
     case("3 million new keys, in order", "sorted"),
     case("3 million new keys, in any order", "shuffled"),
 ];
@@ -130,8 +139,27 @@ fn whole(path: &str, unit: usize) -> String {
             let text = "y".repeat(60 * unit);
             format!(r#"{{"debug":"{text}","users":[{{"id":"1"}}],"total":1}}"#)
         }
+        "/escapes" => one_row(&format!(r#""text":"{}""#, escapes(60 * unit))),
+        "/skipped-escapes" => one_row(&format!(r#""debug":"{}""#, escapes(60 * unit))),
+        "/one-row" => {
+            let members = (0..60 * unit / 22).map(|id| format!(r#""m{id:07}":{id:09}"#));
+            one_row(&members.collect::<Vec<_>>().join(","))
+        }
+        "/name" => one_row(&format!(r#""{}":1"#, "n".repeat(60 * unit))),
+        "/deep" => one_row(&format!(r#""list":{}"#, "[".repeat(60 * unit))),
+        "/skipped-deep" => format!(r#"{{"debug":{}"#, "[".repeat(60 * unit)),
         _ => format!("<html>{}", "z".repeat(60 * unit)),
     }
+}
+
+/// Characters that are six bytes each in JSON.
+fn escapes(bytes: usize) -> String {
+    "\\u00e9".repeat(bytes / 6)
+}
+
+/// A row with these members too.
+fn one_row(members: &str) -> String {
+    format!(r#"{{"users":[{{"id":"1"}},{{"id":"2",{members}}},{{"id":"3"}}],"total":3}}"#)
 }
 
 /// So many texts that have this many bytes together.

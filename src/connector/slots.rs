@@ -14,7 +14,7 @@ use crate::model::row::{Cell, Kind, Repair};
 use crate::model::scalar::{self, ParsedTime};
 
 /// Longest text that a cell takes, in bytes (reliability.md 2.3).
-const MAX_TEXT: usize = 1 << 20;
+pub(super) const MAX_TEXT: usize = 1 << 20;
 
 /// Hex digits of a GUID.
 const GUID: usize = 32;

@@ -382,7 +382,10 @@ impl SessionState {
                 // The semaphore is never closed.
                 true if large.is_none() => large = request.budget.acquire(&LARGE_BODY).await.ok(),
                 true => {}
-                false => large = None,
+                false => {
+                    body.reply.body.shrink_to(LARGE);
+                    large = None;
+                }
             }
             request.budget.note_piece(self.rules.timeouts.whole);
             reader.postpone(self.clock.running().saturating_sub(since));

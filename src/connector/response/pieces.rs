@@ -1,17 +1,24 @@
 //! Cuts a JSON body into bodies of the same form with some of its rows each, so that it need not be held whole.
 //!
 //! `{"users":[{…},{…},{…}],"total":3}` is `{"users":[{…},{…}]}` and `{"users":[{…}],"total":3}`. It is cut between rows only,
-//! where the connector says that rows are; a body without such a place stays whole. Quotes and brackets are all
-//! that is looked at: whether it is JSON is for the parser to say.
-
-use std::borrow::Cow;
+//! where the connector says that rows are; a body without such a place stays whole, but for texts that are longer than
+//! anything takes. Quotes and brackets are all that is looked at: whether it is JSON is for the parser to say.
 
 use memchr::memchr2;
 
 use super::{PageShape, RowsPath};
+use crate::connector::slots::MAX_TEXT;
+use crate::model::UnexpectedResponse;
 
-/// The parser takes no deeper nesting.
+/// The most bytes of a text that are kept, with its escapes, of which the longest are six bytes for a character: what is
+/// left is still longer than a cell takes.
+const MAX_STRING: usize = 8 * MAX_TEXT;
+
+/// The parser takes no deeper nesting of what it reads.
 const MAX_DEPTH: usize = 128;
+
+/// The deepest nesting of what it passes over, which costs it a byte a level.
+const MAX_SKIPPED_DEPTH: usize = 10_000;
 
 /// Where a body can be cut, as far as it has arrived.
 #[derive(Debug, Default)]
@@ -19,21 +26,16 @@ pub(super) struct Splitter {
     /// The next byte to look at.
     at: usize,
     in_string: bool,
-    is_escaped: bool,
-    /// The position of the last string's first byte and of the one behind it, outside of rows.
+    /// The position of the last string's first byte and of the one behind it.
     string: (usize, usize),
     /// What is open around the rows.
     open: Vec<Member>,
-    /// Arrays open around, or after, what is no place for rows.
-    other_arrays: usize,
+    /// Brackets open of what is no place for rows.
+    other: usize,
     rows: Option<RowsContainer>,
     /// The last place between two rows of `rows`.
     cut: Option<usize>,
-    /// What the bytes to come begin with, because it was cut off.
-    head: Vec<u8>,
-    /// What closes them after the cut.
-    tail: Vec<u8>,
-    /// Brackets that do not match: it is not JSON.
+    /// Brackets that do not match, or are too many: it is not JSON that can be read.
     is_broken: bool,
 }
 
@@ -52,72 +54,71 @@ struct RowsContainer {
     /// The comma before the member that may be a row, in an object of numbered rows.
     comma: Option<usize>,
     is_object: bool,
+    /// What makes a body of some of its rows, in front of them and behind.
     head: Vec<u8>,
+    tail: Vec<u8>,
 }
 
-/// A piece of a body.
-pub(super) struct BodyPiece {
-    /// A body by itself.
-    pub text: Vec<u8>,
-    /// Bytes in front of it that are not of this part of the response.
-    pub head: usize,
-    /// Bytes of the response to drop.
-    pub taken: usize,
+/// What was behind a cut: the comma, and the bytes after it.
+pub(super) struct Behind {
+    rest: Vec<u8>,
+    cut: usize,
+}
+
+impl Behind {
+    /// Where the rows before it end.
+    pub fn cut(&self) -> usize {
+        self.cut
+    }
 }
 
 impl Splitter {
-    /// Looks at what arrived, and returns the rows so far as a body by itself, if it can be cut.
-    pub fn piece(&mut self, shape: &PageShape, text: &[u8]) -> Option<BodyPiece> {
-        self.scan(shape, text);
-        let cut = self.cut.take()?;
-        let rows = self.rows.as_ref()?;
-        let mut piece = Vec::with_capacity(self.head.len() + cut + self.tail.len());
-        piece.extend_from_slice(&self.head);
-        piece.extend_from_slice(&text[..cut]);
-        piece.extend_from_slice(&self.tail);
-        let head = std::mem::replace(&mut self.head, rows.head.clone()).len();
-        let taken = cut + 1;
-        self.at -= taken;
-        let (start, end) = self.string;
-        self.string = (start.saturating_sub(taken), end.saturating_sub(taken));
-        if let Some(rows) = &mut self.rows {
-            rows.comma = rows.comma.and_then(|comma| comma.checked_sub(taken));
+    /// Looks at what arrived. If `body` can be cut, it becomes a body of the rows so far, and what is behind them is returned.
+    ///
+    /// # Errors
+    /// When it is nested so deeply that passing over it would take much memory.
+    pub fn cut(
+        &mut self,
+        shape: &PageShape,
+        body: &mut Vec<u8>,
+    ) -> Result<Option<Behind>, UnexpectedResponse> {
+        self.scan(shape, body);
+        let depth = self.rows.as_ref().map_or(self.other, |rows| rows.depth);
+        if depth > MAX_SKIPPED_DEPTH {
+            let reason = "the JSON is nested more than ten thousand levels deep";
+            return Err(UnexpectedResponse::of_value(reason));
         }
-        Some(BodyPiece {
-            text: piece,
-            head,
-            taken,
-        })
+        let (Some(rows), Some(cut)) = (&self.rows, self.cut.take()) else {
+            return Ok(None);
+        };
+        let rest = body.split_off(cut);
+        body.extend_from_slice(&rows.tail);
+        Ok(Some(Behind { rest, cut }))
     }
 
-    /// What comes goes on with rows that were cut.
-    pub fn continues(&self) -> bool {
-        !self.head.is_empty()
+    /// Puts what was behind a cut in place of the rows before it, as a body that goes on with them; returns how many of
+    /// its bytes are none of the response here.
+    pub fn go_on(&mut self, body: &mut Vec<u8>, behind: &Behind) -> usize {
+        let Some(rows) = &mut self.rows else {
+            return 0;
+        };
+        body.clear();
+        body.extend_from_slice(&rows.head);
+        body.extend_from_slice(&behind.rest[1..]);
+        let (head, taken) = (rows.head.len(), behind.cut + 1);
+        let moved = |at: usize| (at + head).saturating_sub(taken);
+        self.at = moved(self.at);
+        self.string = (moved(self.string.0), moved(self.string.1));
+        let is_behind = |comma: &usize| *comma >= taken;
+        rows.comma = rows.comma.filter(is_behind).map(moved);
+        head
     }
 
-    /// What is left, as a body by itself.
-    pub fn rest<'t>(&self, text: &'t [u8]) -> (Cow<'t, [u8]>, usize) {
-        match self.head.is_empty() {
-            true => (Cow::Borrowed(text), 0),
-            false => (Cow::Owned([&self.head, text].concat()), self.head.len()),
-        }
-    }
-
-    fn scan(&mut self, shape: &PageShape, text: &[u8]) {
+    fn scan(&mut self, shape: &PageShape, text: &mut Vec<u8>) {
         while self.at < text.len() && !self.is_broken {
-            if self.is_escaped {
-                (self.is_escaped, self.at) = (false, self.at + 1);
-                continue;
-            }
             if self.in_string {
-                let Some(end) = memchr2(b'"', b'\\', &text[self.at..]) else {
-                    self.at = text.len();
+                if !self.pass_string(text) {
                     return;
-                };
-                self.at += end + 1;
-                match text[self.at - 1] {
-                    b'"' => (self.in_string, self.string.1) = (false, self.at),
-                    _ => self.is_escaped = true,
                 }
                 continue;
             }
@@ -131,6 +132,50 @@ impl Splitter {
                 self.around_rows(shape, text, byte);
             }
         }
+    }
+
+    /// Passes over the string that is open; returns whether its end has arrived. What nothing takes of it is dropped.
+    fn pass_string(&mut self, text: &mut Vec<u8>) -> bool {
+        let kept = self.string.0 + MAX_STRING;
+        let mut drop_from = None;
+        let has_ended = loop {
+            let run = self.at;
+            let end = memchr2(b'"', b'\\', &text[run..]);
+            let end = end.map_or(text.len(), |end| run + end);
+            if drop_from.is_none() {
+                drop_from = match run >= kept {
+                    true => Some(run),
+                    false => (kept..end).find(|at| starts_character(text[*at])),
+                };
+            }
+            self.at = end;
+            let escape = match text.get(end) {
+                None => {
+                    // The other bytes of the last character may arrive later.
+                    let last = (run..end).rev().find(|at| starts_character(text[*at]));
+                    self.at = last.unwrap_or(end);
+                    break false;
+                }
+                Some(b'"') => break true,
+                Some(_) => match text.get(end + 1) {
+                    Some(b'u') => 6,
+                    _ => 2,
+                },
+            };
+            if end + escape > text.len() {
+                break false;
+            }
+            self.at += escape;
+        };
+        if let Some(from) = drop_from {
+            text.drain(from..self.at.max(from));
+            self.at = from;
+        }
+        if has_ended {
+            self.at += 1;
+            (self.in_string, self.string.1) = (false, self.at);
+        }
+        has_ended
     }
 
     fn in_rows(&mut self, text: &[u8], byte: u8, at: usize) {
@@ -161,16 +206,15 @@ impl Splitter {
 
     fn around_rows(&mut self, shape: &PageShape, text: &[u8], byte: u8) {
         match byte {
-            b'[' if self.other_arrays == 0 && self.is_at_rows(shape, true) => self.enter(false),
-            b'[' => self.other_arrays += 1,
-            b']' if self.other_arrays > 0 => self.other_arrays -= 1,
+            b'[' | b'{' if self.other > 0 => self.other += 1,
+            b']' | b'}' if self.other > 0 => self.other -= 1,
+            b'[' if self.is_at_rows(shape, true) => self.enter(false),
+            b'[' => self.other = 1,
             b'{' if self.open.len() >= MAX_DEPTH => self.is_broken = true,
-            b'{' if self.other_arrays == 0 => self.open.push(Member::default()),
-            b'}' if self.other_arrays == 0 && !self.open.is_empty() => {
-                self.open.pop();
-            }
-            b']' | b'}' if self.other_arrays == 0 => self.is_broken = true,
-            b':' if self.other_arrays == 0 => {
+            b'{' => self.open.push(Member::default()),
+            b'}' if !self.open.is_empty() => _ = self.open.pop(),
+            b']' | b'}' => self.is_broken = true,
+            b':' if self.other == 0 => {
                 let name = &text[self.string.0..self.string.1];
                 let is_first = self.open.last().is_some_and(|open| open.number == 0);
                 if is_first && is_number(name) && self.is_in_rows(shape) {
@@ -220,15 +264,21 @@ impl Splitter {
             head.push(b':');
         }
         head.push(if is_object { b'{' } else { b'[' });
-        self.tail = vec![if is_object { b'}' } else { b']' }];
-        self.tail.resize(around + 1, b'}');
+        let mut tail = vec![if is_object { b'}' } else { b']' }];
+        tail.resize(around + 1, b'}');
         self.rows = Some(RowsContainer {
             depth: 1,
             comma: None,
             is_object,
             head,
+            tail,
         });
     }
+}
+
+/// Whether a character of UTF-8 begins with this byte.
+fn starts_character(byte: u8) -> bool {
+    byte & 0xc0 != 0x80
 }
 
 /// Whether a string, with its quotes, is the number of a row.

@@ -18,6 +18,8 @@ pub struct PageReader {
     splitter: Splitter,
     found: FoundParts,
     unlisted: Unlisted,
+    /// The bytes in front of what is left that only lead to its rows.
+    head: usize,
     /// Line and column of the next byte in the response, from 0.
     line: usize,
     column: usize,
@@ -42,15 +44,15 @@ impl PageReader {
         decoder: &Decoder,
         body: &mut Vec<u8>,
     ) -> Result<Option<PieceRows>, UnexpectedResponse> {
-        let Some(piece) = self.splitter.piece(shape, body) else {
+        let Some(behind) = self.splitter.cut(shape, body)? else {
             return Ok(None);
         };
-        let (text, is_damaged) = repair::utf8(&piece.text);
+        let (text, is_damaged) = repair::utf8(body);
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        let (decoded, replaces) = self.read(shape, decoder, (text, is_damaged), piece.head)?;
+        let (decoded, replaces) = self.read(shape, decoder, (text, is_damaged))?;
         self.unlisted.add(decoded.unlisted);
-        self.pass(&body[..piece.taken]);
-        body.drain(..piece.taken);
+        self.pass(&body[self.head..behind.cut()]);
+        self.head = self.splitter.go_on(body, &behind);
         Ok(Some(PieceRows {
             rows: decoded.rows,
             replaces,
@@ -68,8 +70,7 @@ impl PageReader {
         body: &[u8],
         total_header: Option<&str>,
     ) -> Result<DecodedPage, UnexpectedResponse> {
-        let (body, head) = self.splitter.rest(body);
-        let (text, is_damaged) = repair::utf8(&body);
+        let (text, is_damaged) = repair::utf8(body);
         let text = &*text;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
         let total = total_header.and_then(header_total);
@@ -95,7 +96,7 @@ impl PageReader {
                 "expected JSON, got a web page",
             ));
         }
-        let (decoded, replaces) = self.read(shape, decoder, (text, is_damaged), head)?;
+        let (decoded, replaces) = self.read(shape, decoder, (text, is_damaged))?;
         self.unlisted.add(decoded.unlisted);
         let found = self.found;
         let odd_empty = match (found.rows, found.empty) {
@@ -118,26 +119,25 @@ impl PageReader {
         })
     }
 
-    /// Reads a text that is a body by itself, of which the first `head` bytes are none of the response here.
+    /// Reads a text that is a body by itself.
     fn read(
         &mut self,
         shape: &PageShape,
         decoder: &Decoder,
         (text, is_damaged): (&str, bool),
-        head: usize,
     ) -> Result<(Decoded, bool), UnexpectedResponse> {
         let as_it_is = match is_damaged || decoder.needs_digits() {
             true => None,
             false => match self.parse(shape, decoder, (text, false)) {
                 Ok(Some(read)) => return Ok(read),
-                Err(error) if error.is_eof() => return Err(self.not_json(&error, head)),
+                Err(error) if error.is_eof() => return Err(self.not_json(&error)),
                 Err(error) => Some(error),
                 Ok(None) => None,
             },
         };
         if text.len() > MAX_REPAIRED {
             return Err(match as_it_is {
-                Some(error) => self.not_json(&error, head),
+                Some(error) => self.not_json(&error),
                 None => unreadable_number(),
             });
         }
@@ -145,7 +145,7 @@ impl PageReader {
             Ok(Some(read)) => Ok(read),
             Ok(None) => Err(unreadable_number()),
             // The position is the one in the original response, if known.
-            Err(error) => Err(self.not_json(&as_it_is.unwrap_or(error), head)),
+            Err(error) => Err(self.not_json(&as_it_is.unwrap_or(error))),
         }
     }
 
@@ -162,7 +162,7 @@ impl PageReader {
             repaired,
             reader: decoder.reader(text.len(), repaired),
             found: self.found.clone(),
-            continues: self.found.in_rows && self.splitter.continues(),
+            continues: self.found.in_rows && self.head > 0,
             replaces: false,
         };
         let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -191,10 +191,10 @@ impl PageReader {
     }
 
     /// serde_json's messages for syntax errors contain no content; those for wrong types might.
-    fn not_json(&self, error: &serde_json::Error, head: usize) -> UnexpectedResponse {
+    fn not_json(&self, error: &serde_json::Error) -> UnexpectedResponse {
         let line = self.line + error.line();
         let column = match error.line() {
-            1 => self.column + error.column().saturating_sub(head),
+            1 => self.column + error.column().saturating_sub(self.head),
             _ => error.column(),
         };
         if error.is_eof() {

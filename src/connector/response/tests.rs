@@ -651,16 +651,92 @@ fn large_and_deep_values_cost_their_cell_or_the_page() {
     let one = format!(r#"{{"users":{{"id":"a","ids":[{long}1]}}}}"#);
     let error = finish(&one).expect_err("no list").reason;
     assert_eq!(error, "`users` is a large object, not a list");
-    let mut deep = r#"{"a":"#.repeat(1 << 20).into_bytes();
-    let mut reader = PageReader::default();
-    assert!(matches!(reader.take(&shape, &decoder, &mut deep), Ok(None)));
-    let error = reader
-        .finish(&shape, &decoder, &deep, None)
-        .expect_err("deep");
+    for (deep, expected) in [
+        (r#"{"a":"#.repeat(1 << 18), None),
+        ("[".repeat(20_000), Some("ten thousand levels")),
+        (
+            r#"{"z":[{"#.to_owned() + &r#""a":{"#.repeat(20_000),
+            Some("ten thousand levels"),
+        ),
+        (
+            r#"{"users":[{"id":"#.to_owned() + &"[".repeat(20_000),
+            Some("ten thousand levels"),
+        ),
+    ] {
+        let mut deep = deep.into_bytes();
+        let mut reader = PageReader::default();
+        let taken = reader
+            .take(&shape, &decoder, &mut deep)
+            .map(|rows| rows.is_some());
+        match expected {
+            Some(expected) => {
+                let error = taken.expect_err("deep").reason;
+                assert!(error.contains(expected), "{error}");
+            }
+            None => {
+                assert_eq!(taken, Ok(false));
+                let error = reader
+                    .finish(&shape, &decoder, &deep, None)
+                    .expect_err("deep");
+                assert!(
+                    error.reason.starts_with("the JSON is invalid"),
+                    "{}",
+                    error.reason
+                );
+            }
+        }
+    }
+}
+
+/// A text that no cell takes is not held either, and nothing else of the page is lost.
+#[test]
+fn of_a_long_text_is_held_what_a_cell_may_take() {
+    const MIB: usize = 1 << 20;
+    let shape = shape(&["users"]);
+    let (before, behind) = (
+        r#"{"users":[{"id":"a"},{"school":""#,
+        r#"","id":"b"},{"id":"c"}]}"#,
+    );
+    for unit in ["x", "é", "\\n", "\\\"", "\\\\", "\\u00e9", "€\\u20ac"] {
+        let text = unit.repeat(10 * MIB / unit.len());
+        let body = [before, &text, behind].concat().into_bytes();
+        let mut splitter = pieces::Splitter::default();
+        let (mut held, mut cuts, mut most) = (Vec::new(), 0, 0);
+        for bytes in body.chunks(MIB - 1) {
+            held.extend_from_slice(bytes);
+            if let Some(rest) = splitter.cut(&shape, &mut held).expect("not deep") {
+                splitter.go_on(&mut held, &rest);
+                cuts += 1;
+            }
+            most = most.max(held.len());
+        }
+        assert!(
+            cuts > 0 && most < 9 * MIB + MIB / 2,
+            "{unit}: {cuts}, {most}"
+        );
+        let held = String::from_utf8(held).expect("no character is cut in two");
+        assert!(held.ends_with(behind), "{unit}");
+        let is_json = serde_json::from_str::<serde::de::IgnoredAny>(&held);
+        assert!(is_json.is_ok(), "{unit}: {is_json:?}");
+    }
+    // What is left of it is still too long for the cell.
+    let body = [before, &"x".repeat(10 * MIB), behind].concat();
+    let mut held = body[..9 * MIB].as_bytes().to_vec();
+    let (mut reader, decoder) = (PageReader::default(), decoder(NameMatch::Exact));
+    let first = reader
+        .take(&shape, &decoder, &mut held)
+        .expect("a row")
+        .expect("a row");
+    held.extend_from_slice(&body.as_bytes()[9 * MIB..]);
+    let last = reader
+        .finish(&shape, &decoder, &held, None)
+        .expect("the end");
+    let rows = [&first.rows, &last.decoded.rows];
+    assert_eq!(rows.map(Rows::len), [1, 2]);
+    let reasons: Vec<_> = last.decoded.rows.problems.cells().keys().collect();
     assert!(
-        error.reason.starts_with("the JSON is invalid"),
-        "{}",
-        error.reason
+        reasons[0].1.ends_with("a text of more than 1 MiB"),
+        "{reasons:?}"
     );
 }
 

@@ -119,7 +119,7 @@ async fn a_large_body_is_never_held_whole() {
         let (read, requests, activity) = read(vec![answer]).await;
         let (sum, pieces, most) = read.expect(what);
         assert_eq!((sum, requests), (SUM, 1), "{what}");
-        assert!(activity > pieces, "{what}: nobody takes the run for stuck");
+        assert!(activity > pieces, "{what}: the run is not taken for stuck");
         assert!(pieces >= 3, "{what}: {pieces} pieces");
         assert!(most < 3 * PIECE, "{what}: {most} bytes at once");
     }
