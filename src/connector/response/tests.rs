@@ -721,7 +721,7 @@ fn of_a_long_text_is_held_what_a_cell_may_take() {
     }
     // What is left of it is still too long for the cell.
     let body = [before, &"x".repeat(10 * MIB), behind].concat();
-    let mut held = body[..9 * MIB].as_bytes().to_vec();
+    let mut held = body.as_bytes()[..9 * MIB].to_vec();
     let (mut reader, decoder) = (PageReader::default(), decoder(NameMatch::Exact));
     let first = reader
         .take(&shape, &decoder, &mut held)
