@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -19,13 +19,14 @@ use self::mistake::problem;
 use super::App;
 use crate::document::suggest::advice;
 use crate::document::{Document, Problems};
-use crate::model::bundle::{BundleCounts, BundleParameter};
+use crate::model::bundle::{BundleCounts, BundleMode, BundleParameter};
 use crate::model::{BundleName, scalar};
 use crate::output::bundle::{self, BundleOrder, BundleWriteError};
 use crate::permissions::readers::{GroupError, ReaderGroup};
-use crate::setup::files::bundle::{BundleConfig, BundleMode};
+use crate::setup::files::bundle::BundleConfig;
 use crate::setup::{Setup, beside};
-use crate::store::bundle::state::{self, BundleState, KeptRow};
+use crate::store::bundle::served::ServedUpdate;
+use crate::store::bundle::state::{self, BundleState, KeptContent, KeptRow};
 use crate::store::bundle::{BundleError, DeltaRows};
 use crate::store::copy::record;
 use crate::store::moment::Moment;
@@ -52,8 +53,8 @@ pub enum BundleAction {
 /// A bundle that was written, held or found unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BundleReport {
-    /// The folder or file.
-    pub to: PathBuf,
+    /// The folder or file; none of a bundle for `rollbook serve`.
+    pub to: Option<PathBuf>,
     /// Why it was not written, if so.
     pub not_written: Option<String>,
     /// Whether the guard holds it.
@@ -109,11 +110,11 @@ struct BundleAttempt {
     name: BundleName,
     document: Document<BundleConfig>,
     mirror: PathBuf,
-    to: PathBuf,
+    to: Option<PathBuf>,
     group: Option<ReaderGroup>,
     now: Timestamp,
     before: BundleState,
-    /// Whether it had everything before, and is one of changes now: then it begins as a new one.
+    /// Whether too little is kept of its rows for what it is now: then it begins as a new one.
     lacks_values: bool,
 }
 
@@ -125,10 +126,10 @@ struct AttemptResult {
     rows: Vec<KeptRow>,
 }
 
-/// Where a bundle goes, however the folders were given to this process.
-pub fn bundle_path(config: &BundleConfig, mirror: &Path) -> PathBuf {
-    let path = beside(mirror).join(&config.to);
-    std::path::absolute(&path).unwrap_or(path)
+/// Where a bundle of files goes, however the folders were given to this process.
+pub fn bundle_path(config: &BundleConfig, mirror: &Path) -> Option<PathBuf> {
+    let path = beside(mirror).join(config.to.as_ref()?);
+    Some(std::path::absolute(&path).unwrap_or(path))
 }
 
 /// The bundles with their states.
@@ -285,7 +286,9 @@ impl App {
             state: &before,
             last_change,
             definition: &definition,
-            is_gone: config.mode == BundleMode::Bulk && before.made.is_some() && !to.exists(),
+            is_gone: config.mode == BundleMode::Bulk
+                && before.made.is_some()
+                && to.is_some_and(|to| !to.exists()),
             now: self.clock.now(),
         };
         match due(&facts) {
@@ -339,9 +342,13 @@ impl App {
             let after = attempt.document.value.after.clone();
             (attempt, state::last_change(&reader, after.as_deref())?)
         };
-        let before = attempt.before.clone();
-        // A clock that was set back: no consumer sees a time before the last one.
-        let made = before.made.map_or(now, |made| made.max(now));
+        let (before, content) = (attempt.before.clone(), attempt.content());
+        // What was erased is in it until it is written.
+        let unwritten = match before.is_expired() {
+            true => None,
+            false => Some(definition.clone()),
+        };
+        let made = attempt.time();
         let work = tokio::task::spawn_blocking(move || attempt.run(Some(action)));
         let ended = work.await.unwrap_or(Err(StoreError::Panicked.into()));
         let (state, rows) = match &ended {
@@ -352,7 +359,7 @@ impl App {
                     is_held: true,
                     failed: before.failed.or(Some(now)),
                     tried: Some(run),
-                    definition: Some(definition),
+                    definition: unwritten,
                     message: Some(message),
                     asked: Some(now),
                     ..before
@@ -402,6 +409,7 @@ impl App {
                     failures: before.failures.saturating_add(1),
                     failed: before.failed.or(Some(now)),
                     is_held: false,
+                    definition: unwritten,
                     message: Some(message),
                     asked: Some(now),
                     ..before
@@ -410,7 +418,8 @@ impl App {
             }
         };
         let saved = name.clone();
-        let save = move |connection: &mut _| state::save(connection, &saved, &state, &rows);
+        let save =
+            move |connection: &mut _| state::save(connection, &saved, &state, &rows, content);
         self.store().write(save).await?;
         ended.map(|result| result.report)
     }
@@ -442,37 +451,57 @@ fn attempt(
         document: document.clone(),
         mirror: mirror.to_owned(),
         before: state::state(reader, name)?,
-        lacks_values: document.value.mode == BundleMode::Delta
-            && state::lacks_values(reader, name)?,
+        lacks_values: state::lacks_values(reader, name, document.value.mode)?,
         now,
     }))
 }
 
 impl BundleAttempt {
+    /// The time of the bundle. If the clock was set back, no consumer sees a time before the last one.
+    fn time(&self) -> Timestamp {
+        self.before.made.map_or(self.now, |made| made.max(self.now))
+    }
+
+    /// What is kept of its rows.
+    fn content(&self) -> KeptContent {
+        let (config, at) = (&self.document.value, self.time());
+        match config.mode {
+            BundleMode::Bulk => KeptContent::Fingerprints,
+            BundleMode::Delta => KeptContent::Values,
+            BundleMode::Served => KeptContent::Served(ServedUpdate {
+                at,
+                removed_since: {
+                    let kept = SignedDuration::try_from(config.served.removed_for.0);
+                    scalar::saturating_add(at, -kept.unwrap_or(SignedDuration::MAX))
+                },
+                is_erased: self.before.is_expired(),
+            }),
+        }
+    }
+
     /// Asks and, with an action, writes.
     fn run(&self, action: Option<BundleAction>) -> Result<AttemptResult, BundleFailure> {
         let config = &self.document.value;
         let is_first = self.before.made.is_none() || self.lacks_values;
         let is_delta = config.mode == BundleMode::Delta && (!is_first || config.delta.first);
-        let now = self.before.made.map_or(self.now, |made| made.max(self.now));
+        let now = self.time();
         let time = scalar::to_canonical(now);
-        let order = BundleOrder {
+        let order = self.to.as_ref().map(|to| BundleOrder {
             config,
             is_delta,
             now: &time,
-            to: &self.to,
+            to,
             group: self.group.as_ref(),
-        };
+        });
         if action.is_some()
-            && let Some(path) = bundle::not_fetched(&order)
+            && let Some(path) = order.as_ref().and_then(bundle::not_fetched)
         {
             return Err(BundleWriteError::NotFetched(path).into());
         }
         let moment = Moment::now(&self.mirror)?;
-        let mode = if is_delta {
-            BundleMode::Delta
-        } else {
-            BundleMode::Bulk
+        let mode = match config.mode {
+            BundleMode::Delta if !is_delta => BundleMode::Bulk,
+            mode => mode,
         };
         let (questions, parameters) = (config.questions(), parameters(config, mode, now));
         let is_due = repeat_at(config, &self.before).is_some_and(|at| at <= now);
@@ -506,7 +535,8 @@ impl BundleAttempt {
         let has_changed = counts
             .iter()
             .any(|counts| counts.added + counts.changed + counts.removed > 0);
-        let is_same = !is_first && !has_changed && !is_full && (is_delta || self.to.exists());
+        let is_there = is_delta || self.to.as_ref().is_none_or(|to| to.exists());
+        let is_same = !is_first && !has_changed && !is_full && is_there;
         let not_written = match (is_held, is_same) {
             (true, _) => held,
             (_, true) => Some("nothing has changed since the last bundle".to_owned()),
@@ -523,9 +553,10 @@ impl BundleAttempt {
         };
         let mut kept = Vec::new();
         if action.is_some() && report.not_written.is_none() {
-            bundle::write(&rows, &order)?;
-            let with_values = config.mode == BundleMode::Delta;
-            kept = state::kept_rows(&rows, with_values, self.lacks_values)?;
+            if let Some(order) = &order {
+                bundle::write(&rows, order)?;
+            }
+            kept = state::kept_rows(&rows, self.content(), self.lacks_values)?;
         }
         Ok(AttemptResult {
             report,

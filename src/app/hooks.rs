@@ -188,7 +188,9 @@ impl App {
                 Ok(made.map(|at| HookNews::Bundle {
                     name: name.clone(),
                     at,
-                    files: files_of(&document.value, &to),
+                    files: to
+                        .as_deref()
+                        .map_or_else(Vec::new, |to| files_of(&document.value, to)),
                     to,
                     rows: state.rows,
                     run: state.run,

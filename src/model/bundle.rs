@@ -15,6 +15,31 @@ pub enum BundleParameter {
     Text(String),
 }
 
+/// What the files hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum BundleMode {
+    /// Everything.
+    #[default]
+    Bulk,
+    /// What has changed since the last bundle; the first one holds everything.
+    Delta,
+    /// Everything, in the mirror, with the time at which each row changed; no file is written.
+    Served,
+}
+
+impl BundleMode {
+    /// As the file says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bulk => "bulk",
+            Self::Delta => "delta",
+            Self::Served => "served",
+        }
+    }
+}
+
 /// The question of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BundleQuestion {

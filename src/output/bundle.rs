@@ -18,9 +18,10 @@ use zip::write::SimpleFileOptions;
 use self::folder::NewFolder;
 use self::ldif::LdifEntries;
 use self::lines::LineFile;
+use crate::model::bundle::BundleMode;
 use crate::permissions::readers::{GroupError, ReaderGroup, put_file_right};
 use crate::replacement::{PRIVATE, Replacement};
-use crate::setup::files::bundle::{BundleConfig, BundleFormat, BundleMode, DeltaConfig};
+use crate::setup::files::bundle::{BundleConfig, BundleFormat, DeltaConfig};
 use crate::store::StoreError;
 use crate::store::bundle::{BundleChange, BundleRows, RowValues};
 

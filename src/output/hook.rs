@@ -55,8 +55,8 @@ pub enum HookNews {
         name: BundleName,
         /// When.
         at: Timestamp,
-        /// Its folder or file.
-        to: PathBuf,
+        /// Its folder or file; none of a bundle for `rollbook serve`.
+        to: Option<PathBuf>,
         /// Its files.
         files: Vec<PathBuf>,
         /// Its rows.
@@ -170,7 +170,12 @@ impl HookCall<'_> {
             }
             HookNews::Bundle {
                 name, to: folder, ..
-            } => (bundle, to) = (name.as_str(), folder.to_string_lossy().into_owned()),
+            } => {
+                bundle = name.as_str();
+                to = folder
+                    .as_ref()
+                    .map_or_else(String::new, |folder| folder.to_string_lossy().into_owned());
+            }
             HookNews::Test => {}
         }
         let call = ProgramCall {

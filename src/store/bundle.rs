@@ -5,6 +5,7 @@
 
 mod question;
 mod references;
+pub mod served;
 pub mod state;
 
 use std::collections::BTreeMap;

@@ -362,6 +362,18 @@ CREATE TABLE rollbook_series_runs (
   PRIMARY KEY (source, stream, run)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+CREATE TABLE rollbook_served_rows (
+  bundle TEXT NOT NULL,
+  file TEXT NOT NULL,
+  key INTEGER NOT NULL,
+  changed TEXT NOT NULL,
+  removed INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  row TEXT,
+  PRIMARY KEY (bundle, file, key)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.

@@ -93,16 +93,17 @@ fn text(report: &BundleReport, is_dry: bool, width: Option<usize>) -> String {
             text += &format!("{}: {} left out: {reason}\n", file.name, grouped(*rows));
         }
     }
-    let to = report.to.display();
+    let to = match &report.to {
+        Some(path) => path.display().to_string(),
+        None => "the rows for `rollbook serve`".to_owned(),
+    };
     text + &match (&report.not_written, is_dry) {
         (Some(why), _) => format!("Not written: {why}.\n"),
         (None, true) if report.is_full => {
-            format!(
-                "Nothing was written; `rollbook export` writes it to {to}, with all rows again.\n"
-            )
+            format!("Nothing was written; `rollbook export` writes {to}, with all rows again.\n")
         }
         (None, false) if report.is_full => format!("Wrote {to}, with all rows again.\n"),
-        (None, true) => format!("Nothing was written; `rollbook export` writes it to {to}.\n"),
+        (None, true) => format!("Nothing was written; `rollbook export` writes {to}.\n"),
         (None, false) => format!("Wrote {to}.\n"),
     }
 }

@@ -35,12 +35,9 @@ pub(super) fn all(setup: &Setup, mirror: &Path) -> Vec<PrivateFile> {
     if let Some(copy) = &setup.config.store.copy {
         files.push((copy_path(copy, mirror), "the copy of [store.copy]"));
     }
-    for document in setup.bundles.values() {
-        files.push((
-            bundle_path(&document.value, mirror),
-            "a bundle for another program",
-        ));
-    }
+    let bundles = setup.bundles.values();
+    let bundles = bundles.filter_map(|document| bundle_path(&document.value, mirror));
+    files.extend(bundles.map(|file| (file, "a bundle for another program")));
     let folder = backup_folder(setup, mirror);
     for (stem, what) in [(&*stem, "backup"), ("vault", "backup of the vault")] {
         let found = maintenance::backups(&folder, stem).unwrap_or_default();

@@ -41,7 +41,8 @@ struct CopyView {
 #[derive(Debug, Serialize)]
 struct BundleView {
     name: String,
-    path: String,
+    /// `null` if it is for `rollbook serve`.
+    path: Option<String>,
     /// When it was written last; `null` if never.
     written: Option<String>,
     /// The last run that changed what is in it.
@@ -86,7 +87,7 @@ impl BundleView {
         let views = states.filter_map(|(name, state)| {
             let config = &setup.bundles.get(&name)?.value;
             Some(Self {
-                path: bundle_path(config, mirror).display().to_string(),
+                path: bundle_path(config, mirror).map(|path| path.display().to_string()),
                 name: name.to_string(),
                 written: state.made.map(to_canonical),
                 run: state.run,
@@ -100,10 +101,13 @@ impl BundleView {
     }
 
     fn line(&self) -> String {
-        let Self { name, path, .. } = self;
+        let name = &self.name;
         let Some(written) = &self.written else {
-            return format!("The bundle {name} ({path}) is not written yet.\n");
+            let path = self.path.as_ref().map(|path| format!(" ({path})"));
+            let path = path.unwrap_or_default();
+            return format!("The bundle {name}{path} is not written yet.\n");
         };
+        let path = self.path.as_deref().unwrap_or("for `rollbook serve`");
         let left_out = match self.left_out {
             0 => String::new(),
             some => format!(", {} left out", grouped(some)),

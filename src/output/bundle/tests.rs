@@ -13,7 +13,7 @@ use crate::model::row::Kind;
 use crate::model::{Table, named};
 use crate::store::Store;
 use crate::store::bundle::DeltaRows;
-use crate::store::bundle::state::{BundleState, kept_rows, save};
+use crate::store::bundle::state::{BundleState, KeptContent, kept_rows, save};
 use crate::store::lookups::Lookups;
 use crate::store::moment::Moment;
 use crate::store::tables::fit;
@@ -95,10 +95,16 @@ impl Mirror {
             );
             let rows = rows.expect("asked");
             write(&rows, &order)?;
-            kept_rows(&rows, true, false)?
+            kept_rows(&rows, KeptContent::Values, false)?
         };
         let act = move |connection: &mut _| {
-            save(connection, &named("own"), &BundleState::default(), &kept)
+            save(
+                connection,
+                &named("own"),
+                &BundleState::default(),
+                &kept,
+                KeptContent::Values,
+            )
         };
         Ok(self.store.write(act).await?)
     }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -15,7 +16,9 @@ use crate::document::suggest::advice;
 use crate::document::text_value::Check;
 use crate::document::{Document, Location, Node, OrderedTable, Problem, Problems};
 use crate::folder::DraftFiles;
-use crate::model::bundle::{BundleGuard, BundleParameter, BundleQuestion, BundleReference};
+use crate::model::bundle::{
+    BundleGuard, BundleMode, BundleParameter, BundleQuestion, BundleReference,
+};
 use crate::model::{BundleName, JobName, Percent, Period};
 
 /// The folder below the configuration.
@@ -37,15 +40,15 @@ const OWN_PARAMETERS: [&str; 3] = ["mode", "now", "today"];
 #[serde(deny_unknown_fields)]
 pub struct BundleConfig {
     /// The folder of the files, which is the bundle's alone, or with `archive` the file; a relative path starts at the
-    /// mirror's folder.
-    #[cfg_attr(test, schemars(length(min = 1)))]
-    pub to: PathBuf,
+    /// mirror's folder. Required, but for `mode = "served"`.
+    pub to: Option<PathBuf>,
     /// One zip file with all files. Default: a folder.
     pub archive: Option<BundleArchive>,
     /// The group whose members may read it. Default: that of `readers` in `[store]`.
     #[cfg_attr(test, schemars(length(min = 1)))]
     pub group: Option<String>,
-    /// Whether the files hold everything, or what has changed since the last bundle. Default `"bulk"`.
+    /// Whether the files hold everything, or what has changed since the last bundle, or there are none: with `"served"` the
+    /// rows are kept in the mirror for `rollbook serve`. Default `"bulk"`.
     #[serde(default)]
     pub mode: BundleMode,
     /// Jobs after whose runs it is written, if one changed something. Default: every job.
@@ -69,6 +72,9 @@ pub struct BundleConfig {
     /// How a bundle of changes is written.
     #[serde(default)]
     pub delta: DeltaConfig,
+    /// How the rows of a bundle for `rollbook serve` are kept.
+    #[serde(default)]
+    pub served: ServedConfig,
     /// Values that questions name as `:name`.
     #[serde(default)]
     pub parameters: BTreeMap<String, BundleParameter>,
@@ -86,28 +92,6 @@ file_kind!(BundleConfig, "bundle");
 pub enum BundleArchive {
     /// A zip file.
     Zip,
-}
-
-/// What the files hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum BundleMode {
-    /// Everything.
-    #[default]
-    Bulk,
-    /// What has changed since the last bundle; the first one holds everything.
-    Delta,
-}
-
-impl BundleMode {
-    /// As the file says it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Bulk => "bulk",
-            Self::Delta => "delta",
-        }
-    }
 }
 
 /// The guard of a bundle.
@@ -276,6 +260,28 @@ fn time() -> String {
     "dateLastModified".to_owned()
 }
 
+/// How the rows of a bundle for `rollbook serve` are kept.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ServedConfig {
+    /// How long rows that left are served as removed ones, with their last values. Default `"90 days"`.
+    #[serde(default = "removed_for")]
+    pub removed_for: Period,
+}
+
+impl Default for ServedConfig {
+    fn default() -> Self {
+        Self {
+            removed_for: removed_for(),
+        }
+    }
+}
+
+const fn removed_for() -> Period {
+    Period(Duration::from_secs(90 * 24 * 3600))
+}
+
 /// One file.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -438,6 +444,28 @@ fn inconsistent(config: &BundleConfig, tree: &Node) -> Vec<Problem> {
                 Some("choose another name".to_owned()),
             );
         }
+    }
+    let is_served = config.mode == BundleMode::Served;
+    for (key, is_set) in [
+        ("to", config.to.is_some()),
+        ("archive", config.archive.is_some()),
+        ("group", config.group.is_some()),
+    ] {
+        if is_served && is_set {
+            let message = format!("a bundle that is served has no files, so `{key}` is not used");
+            let help = "remove it; for files too, copy this one to a bundle of another name";
+            wrong(&[key], message, Some(help.to_owned()));
+        }
+    }
+    if !is_served
+        && config
+            .to
+            .as_ref()
+            .is_none_or(|to| to.as_os_str().is_empty())
+    {
+        let message = "`to` is missing: the folder of the files".to_owned();
+        let help = "such as `to = \"bundles/NAME\"`; for `rollbook serve`: `mode = \"served\"`";
+        wrong(&["to"], message, Some(help.to_owned()));
     }
     if config.delta.repeat.is_some() && !config.can_repeat() {
         let message = "only a bundle of changes in CSV can hold all rows again".to_owned();

@@ -8,7 +8,9 @@ use std::ops::ControlFlow;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::served::{self, ServedUpdate};
 use super::{BundleChange, BundleRows};
+use crate::model::bundle::BundleMode;
 use crate::model::row::Cell;
 use crate::model::{BundleName, JobName, scalar};
 use crate::store::error::StoreError;
@@ -42,13 +44,41 @@ pub struct BundleState {
     pub repeated: Option<Timestamp>,
 }
 
+impl BundleState {
+    /// Whether it was written, and something that may be in it was erased since.
+    pub fn is_expired(&self) -> bool {
+        self.made.is_some() && self.definition.is_none()
+    }
+}
+
 /// A row that is to be kept, or no longer.
 #[derive(Clone, Debug)]
 pub struct KeptRow {
-    file: String,
-    key: i64,
-    /// Fingerprint and values; `None` to forget the row.
-    row: Option<(i64, Option<String>)>,
+    pub(super) file: String,
+    pub(super) key: i64,
+    /// `None` if it left.
+    pub(super) row: Option<KeptValues>,
+}
+
+/// What is kept of a row.
+#[derive(Clone, Debug)]
+pub(super) struct KeptValues {
+    hash: i64,
+    /// Values of the key by column, as JSON, where they are apart.
+    pub(super) id: Option<String>,
+    /// The other values, or all; none where the fingerprint is enough.
+    pub(super) values: Option<String>,
+}
+
+/// What is kept of a bundle's rows besides their fingerprints.
+#[derive(Clone, Copy, Debug)]
+pub enum KeptContent {
+    /// Nothing.
+    Fingerprints,
+    /// Their values, where who left is named later.
+    Values,
+    /// Their values for `rollbook serve`.
+    Served(ServedUpdate),
 }
 
 const COLUMNS: &str = "made, run, tried, definition, rows, left_out, failures, failed, is_held, message, asked, repeated";
@@ -94,6 +124,7 @@ pub fn save(
     name: &BundleName,
     state: &BundleState,
     rows: &[KeptRow],
+    content: KeptContent,
 ) -> Result<(), StoreError> {
     let what = StoreError::sql("record a bundle");
     let transaction = connection.transaction().map_err(&what)?;
@@ -126,11 +157,19 @@ pub fn save(
         for kept in rows {
             match &kept.row {
                 None => delete.execute(params![name, kept.file, kept.key]),
-                Some((hash, row)) => insert.execute(params![name, kept.file, kept.key, hash, row]),
+                Some(row) => {
+                    let values = row.values.as_ref().filter(|_| row.id.is_none());
+                    insert.execute(params![name, kept.file, kept.key, row.hash, values])
+                }
             }
             .map_err(&what)?;
         }
     }
+    match content {
+        KeptContent::Served(update) => served::keep(&transaction, name, rows, update),
+        KeptContent::Fingerprints | KeptContent::Values => served::forget(&transaction, name),
+    }
+    .map_err(&what)?;
     transaction.commit().map_err(&what)
 }
 
@@ -159,7 +198,7 @@ pub fn last_change(connection: &Connection, jobs: Option<&[JobName]>) -> Result<
 pub fn expire(connection: &Connection) -> Result<(), StoreError> {
     connection
         .execute("UPDATE rollbook_bundles SET definition = NULL", [])
-        .map(drop)
+        .and_then(|_| served::cut_removed(connection))
         .map_err(StoreError::sql("make the bundles due"))
 }
 
@@ -186,6 +225,7 @@ pub fn forget_others(connection: &mut Connection, names: &[BundleName]) -> Resul
     let transaction = connection.transaction().map_err(&what)?;
     for (table, column) in [
         ("rollbook_bundle_rows", "bundle"),
+        ("rollbook_served_rows", "bundle"),
         ("rollbook_bundles", "name"),
     ] {
         let sql =
@@ -202,27 +242,41 @@ fn json_list(names: &[BundleName]) -> String {
     serde_json::to_string(&names).unwrap_or_default()
 }
 
-/// Whether only fingerprints are kept of some rows: the bundle had everything, and has changes now.
+/// Whether less is kept of some rows than is needed now: the bundle was of another mode.
 ///
 /// # Errors
 /// When the mirror cannot be read.
-pub fn lacks_values(connection: &Connection, name: &BundleName) -> Result<bool, StoreError> {
+pub fn lacks_values(
+    connection: &Connection,
+    name: &BundleName,
+    mode: BundleMode,
+) -> Result<bool, StoreError> {
+    let lacks = match mode {
+        BundleMode::Bulk => return Ok(false),
+        BundleMode::Delta => "kept.row IS NULL",
+        BundleMode::Served => {
+            "NOT EXISTS (SELECT 1 FROM rollbook_served_rows AS served \
+             WHERE served.bundle = kept.bundle AND served.file = kept.file AND served.key = kept.key AND NOT removed)"
+        }
+    };
     connection
         .query_row(
-            "SELECT EXISTS (SELECT 1 FROM rollbook_bundle_rows WHERE bundle = ?1 AND row IS NULL)",
+            &format!(
+                "SELECT EXISTS (SELECT 1 FROM rollbook_bundle_rows AS kept WHERE kept.bundle = ?1 AND {lacks})"
+            ),
             [name],
             |row| row.get(0),
         )
         .map_err(StoreError::sql("look for rows of a bundle without values"))
 }
 
-/// What is to be kept of the rows that changed, or of `all`; with their values where who left is named later.
+/// What is to be kept of the rows that changed, or of `all`.
 ///
 /// # Errors
 /// When the mirror cannot be read.
 pub fn kept_rows(
     rows: &BundleRows<'_>,
-    with_values: bool,
+    content: KeptContent,
     all: bool,
 ) -> Result<Vec<KeptRow>, StoreError> {
     let mut kept = Vec::new();
@@ -237,8 +291,17 @@ pub fn kept_rows(
             let row = match change {
                 BundleChange::Removed(_) => None,
                 BundleChange::Present(cells, _) => {
-                    let values = with_values.then(|| values(&file.columns, cells));
-                    Some((super::fingerprint(cells), values))
+                    let of = |is_in: &dyn Fn(usize) -> bool| values(&file.columns, cells, is_in);
+                    let (id, values) = match content {
+                        KeptContent::Fingerprints => (None, None),
+                        KeptContent::Values => (None, Some(of(&|_| true))),
+                        KeptContent::Served(_) => (
+                            Some(of(&|index| key.contains(&index))),
+                            Some(of(&|index| !key.contains(&index))),
+                        ),
+                    };
+                    let hash = super::fingerprint(cells);
+                    Some(KeptValues { hash, id, values })
                 }
             };
             let key = match change {
@@ -256,8 +319,11 @@ pub fn kept_rows(
     Ok(kept)
 }
 
-fn values(columns: &[String], cells: &[Cell<'_>]) -> String {
-    let members = columns.iter().zip(cells).map(|(name, cell)| {
+/// Some values of a row by column, as JSON.
+fn values(columns: &[String], cells: &[Cell<'_>], is_in: &dyn Fn(usize) -> bool) -> String {
+    let all = columns.iter().zip(cells).enumerate();
+    let members = all.filter(|(index, _)| is_in(*index));
+    let members = members.map(|(_, (name, cell))| {
         let value = cell.plain().map_or(serde_json::Value::Null, Into::into);
         (name.clone(), value)
     });

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::state::{BundleState, kept_rows, save};
+use super::served::{ServedUpdate, served_rows};
+use super::state::{BundleState, KeptContent, kept_rows, save};
 use super::*;
 use crate::model::bundle::{BundleParameter, BundleReference};
 use crate::model::row::Kind;
@@ -312,7 +313,7 @@ async fn a_bundle_differs_from_the_last_one_by_its_rows() {
         (
             lines,
             [counts.before, counts.added, counts.changed, counts.removed],
-            kept_rows(&rows, true, false).expect("kept"),
+            kept_rows(&rows, KeptContent::Values, false).expect("kept"),
         )
     };
     let difference = || difference_of(DeltaRows::Changed);
@@ -322,7 +323,13 @@ async fn a_bundle_differs_from_the_last_one_by_its_rows() {
     let record = |kept: Vec<state::KeptRow>| {
         let name = name.clone();
         let act = move |connection: &mut Connection| {
-            save(connection, &name, &BundleState::default(), &kept)
+            save(
+                connection,
+                &name,
+                &BundleState::default(),
+                &kept,
+                KeptContent::Values,
+            )
         };
         mirror.store.write(act)
     };
@@ -346,4 +353,96 @@ async fn a_bundle_differs_from_the_last_one_by_its_rows() {
     assert_eq!(counts, [3, 1, 1, 1]);
     record(kept).await.expect("recorded");
     assert_eq!(difference().1, [3, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn rows_that_are_served_say_when_they_changed_and_stay_for_a_while() {
+    let mirror = mirror(&people(&[
+        ("1", "Ann", ""),
+        ("2", "Ben", ""),
+        ("3", "Cem", ""),
+    ]))
+    .await;
+    let name: BundleName = named("own");
+    let sql = "SELECT id, name FROM north_people ORDER BY id";
+    let questions = [question("people", &["id"], sql)];
+    let day = |day: i8| jiff::civil::date(2026, 3, day).at(7, 0, 0, 0);
+    let day = |number: i8| {
+        let zoned = day(number).to_zoned(jiff::tz::TimeZone::UTC);
+        zoned.expect("a time").timestamp()
+    };
+    let serve = async |today: i8, forget_before: i8, is_erased: bool| {
+        let content = KeptContent::Served(ServedUpdate {
+            at: day(today),
+            removed_since: day(forget_before),
+            is_erased,
+        });
+        let kept = {
+            let moment = Moment::now(&mirror.path).expect("now");
+            let rows = moment.bundle(("own", None), &questions, &BTreeMap::new());
+            kept_rows(&rows.expect("asked"), content, false).expect("kept")
+        };
+        let saved = name.clone();
+        let save = move |connection: &mut Connection| {
+            save(connection, &saved, &BundleState::default(), &kept, content)
+        };
+        mirror.store.write(save).await.expect("recorded");
+        let reader = mirror.store.reader().expect("a reader");
+        let mut lines = Vec::new();
+        let read = served_rows(&reader, &name, |row| {
+            let removed = if row.is_removed { " removed" } else { "" };
+            let (id, values) = (row.id, row.row.unwrap_or("-"));
+            lines.push(format!("{}{removed} {id} {values}", &row.changed[8..10]));
+            ControlFlow::<()>::Continue(())
+        });
+        read.expect("read");
+        lines.sort_by_key(|line| line[line.find('{').unwrap_or(0)..].to_owned());
+        lines
+    };
+    let change = async |sql: &'static str| {
+        let act = move |connection: &mut Connection| {
+            connection
+                .execute_batch(sql)
+                .map_err(StoreError::sql("change"))
+        };
+        mirror.store.write(act).await.expect("changed");
+    };
+    let (ann, ben, cem) = (
+        r#"{"id":"1"} {"name":"Ann"}"#,
+        r#"{"id":"2"} {"name":"Ben"}"#,
+        r#"{"id":"3"} {"name":"Cem"}"#,
+    );
+    let line = |start: &str, row: &str| format!("{start} {row}");
+    assert_eq!(
+        serve(1, 1, false).await,
+        [line("01", ann), line("01", ben), line("01", cem)]
+    );
+    change("DELETE FROM north_people WHERE id = '1'; UPDATE north_people SET name = 'Bob' WHERE id = '2'").await;
+    let bob = r#"{"id":"2"} {"name":"Bob"}"#;
+    let after = [line("02 removed", ann), line("02", bob), line("01", cem)];
+    assert_eq!(serve(2, 1, false).await, after);
+    assert_eq!(serve(3, 2, false).await, after, "nothing has changed since");
+    // What an erasure removes is not kept, nor are values of those that left before.
+    mirror
+        .store
+        .write(|connection: &mut Connection| state::expire(connection))
+        .await
+        .expect("expired");
+    change("DELETE FROM north_people WHERE id = '3'").await;
+    let cut = [
+        line("02 removed", r#"{"id":"1"} -"#),
+        line("02", bob),
+        line("04 removed", r#"{"id":"3"} -"#),
+    ];
+    assert_eq!(serve(4, 2, true).await, cut);
+    change("UPDATE north_people SET id = '3' WHERE id = '2'").await;
+    let back = [
+        line("05 removed", bob),
+        line("05", r#"{"id":"3"} {"name":"Bob"}"#),
+    ];
+    assert_eq!(
+        serve(5, 3, false).await,
+        back,
+        "one is back, one is forgotten"
+    );
 }
