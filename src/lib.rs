@@ -7,6 +7,7 @@
 //! cli          one file a command; the only code that writes to the terminal
 //! app          composition and admin commands
 //! web          status page, metrics, health, webhooks: of the daemon's files alone
+//! http_server  connections, TLS and limits of what is served: knows nothing of it
 //! output       what leaves the mirror as files
 //! daemon       when jobs run, reload, shutdown, systemd, alerts
 //! sync         one run of a job: read, plan, decide, apply
@@ -46,6 +47,7 @@ pub mod daemon;
 pub mod document;
 pub mod folder;
 pub mod http;
+pub mod http_server;
 pub mod model;
 pub mod output;
 pub mod permissions;

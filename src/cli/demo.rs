@@ -20,14 +20,14 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::connector::builtin::{DEMO_CONFIG, EXAMPLE};
 use crate::daemon::{Changes, Event, RunNow, RunRequest};
+use crate::http_server::listen::listen;
+use crate::http_server::server::HttpServer;
 use crate::model::{Cause, EntryName, Outcome};
 use crate::setup::{Folders, Overlay, Setup};
 use crate::store::database::reader;
 use crate::store::queries;
 use crate::sync::RunOptions;
-use crate::web::config::{ListenAddress, WebConfig};
-use crate::web::listen::listen;
-use crate::web::server::WebServer;
+use crate::web::config::WebConfig;
 use crate::web::web_site::{AccessTokens, WebSite};
 use rollbook_sandbox::Sandbox;
 
@@ -135,7 +135,7 @@ async fn serve(
         folders_of_daemon,
         clock.clone(),
     );
-    let web = WebServer::new(site, CancellationToken::new());
+    let web = HttpServer::new(site, CancellationToken::new());
     let observe = move |event: &Event| {
         if let Event::RunEnded { job, .. } = event {
             out::text(ended(&mirror, job).unwrap_or_default());
@@ -164,7 +164,7 @@ async fn serve(
 
 /// A socket for the status page on its usual port, else on any, and the address to open.
 fn page() -> std::io::Result<(TcpListener, String)> {
-    let usual = ListenAddress::default().0;
+    let usual = WebConfig::default().listen.0;
     let any = SocketAddr::new(usual.ip(), 0);
     let listener = listen(usual).or_else(|_| listen(any))?;
     let address = format!("http://{}/", listener.local_addr()?);

@@ -29,6 +29,7 @@ mod follow;
 mod held_rows;
 pub mod help;
 mod hooks;
+mod http_service;
 mod init;
 mod jobs;
 mod left_out;

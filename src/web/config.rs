@@ -3,22 +3,26 @@
 //! Every key has a default, so there may be no file. The daemon does not read it. The doc comments are the reference text:
 //! `rollbook schema web` is made from them.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::hosts::{HostName, is_loopback};
 use crate::document::file_kind::file_kind;
-use crate::document::text_value::{Check, TextValue, ValueError, text_value};
+use crate::document::text_value::{Check, ValueError};
 use crate::document::{Document, Node, Problem, Problems};
 use crate::folder::read_file;
+use crate::http_server::config::{ListenAddress, ProxyAddress, TlsConfig};
+use crate::http_server::exposure::{Protection, exposure};
+use crate::http_server::hosts::HostName;
 use crate::model::health::HealthMeaning;
 use crate::model::{CredentialName, SecretRef, VariableName};
 
 /// The file's name in the configuration folder.
-const FILE: &str = "web.toml";
+pub const FILE: &str = "web.toml";
+
+/// The port of the status page.
+const PORT: u16 = 8181;
 
 /// The texts with rules in this file.
 const CHECKS: &[Check] = &[
@@ -36,7 +40,7 @@ const CHECKS: &[Check] = &[
 pub struct WebConfig {
     /// Address and port. Not used under `rollbook-web.socket`, which has its own `ListenStream`. An address that is not on
     /// loopback needs `token` and `[tls]`, or `trusted_proxy`. Default `"127.0.0.1:8181"`.
-    #[serde(default)]
+    #[serde(default = "usual_listen")]
     pub listen: ListenAddress,
     /// The names under which browsers and other clients open the page, without port; those of loopback always work. A request
     /// for another name is refused, so that no foreign site can read the page through a browser here.
@@ -64,15 +68,8 @@ pub struct WebConfig {
 
 file_kind!(WebConfig, "web");
 
-/// HTTPS without a proxy.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct TlsConfig {
-    /// The certificate, then those between it and the root, in PEM. A file may be readable by everyone.
-    pub certificate: SecretRef,
-    /// Its private key, in PEM.
-    pub key: SecretRef,
+const fn usual_listen() -> ListenAddress {
+    ListenAddress::on_loopback(PORT)
 }
 
 const fn yes() -> bool {
@@ -82,7 +79,7 @@ const fn yes() -> bool {
 impl Default for WebConfig {
     fn default() -> Self {
         Self {
-            listen: ListenAddress::default(),
+            listen: usual_listen(),
             hosts: Vec::new(),
             trusted_proxy: Vec::new(),
             token: None,
@@ -93,53 +90,6 @@ impl Default for WebConfig {
         }
     }
 }
-
-/// An address with its port; port 0 is any free one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListenAddress(pub SocketAddr);
-
-impl Default for ListenAddress {
-    fn default() -> Self {
-        Self(SocketAddr::from((Ipv4Addr::LOCALHOST, 8181)))
-    }
-}
-
-impl FromStr for ListenAddress {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        let help = format!("an address and a port, such as `\"{}\"`", Self::EXAMPLE);
-        let address = text.parse().map(Self);
-        address.map_err(|_| ValueError::new("this is not an address to listen on").help(help))
-    }
-}
-
-text_value!(
-    ListenAddress,
-    pattern = r"^([0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$",
-    example = "127.0.0.1:8181"
-);
-
-/// The address of a reverse proxy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProxyAddress(pub IpAddr);
-
-impl FromStr for ProxyAddress {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        let address: Result<IpAddr, _> = text.parse();
-        let help = "a single address without port, such as `\"192.0.2.10\"`";
-        let address = address.map(|address| Self(address.to_canonical()));
-        address.map_err(|_| ValueError::new("this is not the address of a proxy").help(help))
-    }
-}
-
-text_value!(
-    ProxyAddress,
-    pattern = r"^([0-9.]+|[0-9A-Fa-f:]+(:[0-9.]+)?)$",
-    example = "192.0.2.10"
-);
 
 impl WebConfig {
     /// Reads `web.toml` of this folder; the defaults if there is none.
@@ -161,29 +111,16 @@ impl WebConfig {
 
     /// Why it must not listen on this address as it is configured, and what to do.
     pub fn exposure(&self, address: SocketAddr) -> Option<ValueError> {
-        if is_loopback(address.ip()) || !self.trusted_proxy.is_empty() {
-            return None;
-        }
-        let (token, tls) = (self.token.is_some(), self.tls.is_some());
-        let missing = match (token, tls) {
-            (true, true) => return self.has_no_name(address),
-            (true, false) => "`[tls]` is missing",
-            (false, true) => "`token` is missing",
-            (false, false) => "`token` and `[tls]` are missing",
+        let protection = Protection {
+            keys: &[
+                ("`token`", self.token.is_some()),
+                ("`[tls]`", self.tls.is_some()),
+            ],
+            trusted_proxy: &self.trusted_proxy,
+            hosts: &self.hosts,
+            usual: usual_listen(),
         };
-        let message = format!("others can connect to {address}, and {missing}");
-        Some(ValueError::new(message).help(
-            "set both, or `trusted_proxy` to the address of your reverse proxy, or listen on `\"127.0.0.1:8181\"`",
-        ))
-    }
-
-    fn has_no_name(&self, address: SocketAddr) -> Option<ValueError> {
-        let message = format!("no name in `hosts` leads to {address}");
-        let help =
-            "set `hosts` to the names that clients use, such as `[\"rollbook.school.example\"]`";
-        self.hosts
-            .is_empty()
-            .then(|| ValueError::new(message).help(help))
+        exposure(address, &protection)
     }
 
     fn problems(&self, tree: &Node) -> Problems {

@@ -2,7 +2,7 @@
 
 use hyper::Method;
 
-use super::allowance::RequestKind;
+use super::request_kind::RequestKind;
 
 /// The longest path that is looked at.
 const MAX_PATH: usize = 1024;

@@ -5,29 +5,29 @@
 use std::error::Error;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use http_body_util::Full;
 use hyper::body::{Body, Bytes};
-use hyper::header::{self, HeaderValue};
+use hyper::header;
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 
 use super::access_token::AccessToken;
-use super::allowance::{Allowances, RequestKind};
-use super::config::WebConfig;
-use super::forwarded::TrustedProxies;
-use super::headers_check::refusal;
-use super::hosts::AllowedHosts;
+use super::config::{FILE, WebConfig};
 use super::metrics;
+use super::page_headers::page_headers;
 use super::pages::site::{self, SiteView};
 use super::readings::Readings;
-use super::reply::{PageReply, policy};
+use super::request_kind::RequestKind;
 use super::route::{PathFault, WebRoute};
 use super::shared_bodies::SharedBodies;
 use super::webhook_path::WebhookPath;
 use crate::clock::Clock;
 use crate::daemon::health::is_healthy;
+use crate::http_server::reply::{FixedHeaders, HttpReply};
+use crate::http_server::request_check::RequestCheck;
+use crate::http_server::site::Site;
 use crate::model::health::HealthMeaning;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -48,14 +48,12 @@ pub struct AccessTokens {
 
 /// Everything that is served, for all connections.
 pub struct WebSite {
-    hosts: AllowedHosts,
-    proxies: TrustedProxies,
+    check: RequestCheck<RequestKind>,
     tokens: AccessTokens,
     meaning: HealthMeaning,
     has_webhooks: bool,
-    policy: HeaderValue,
+    headers: FixedHeaders,
     readings: Readings,
-    allowances: Mutex<Allowances>,
     bodies: Mutex<SharedBodies>,
     webhook_path: WebhookPath,
     clock: Clock,
@@ -69,60 +67,22 @@ impl WebSite {
         folders: Vec<PathBuf>,
         clock: Clock,
     ) -> Self {
-        let proxies = config.trusted_proxy.iter().map(|proxy| proxy.0).collect();
         Self {
-            hosts: AllowedHosts::new(&config.hosts),
-            proxies: TrustedProxies::new(proxies),
+            check: RequestCheck::new(FILE, &config.hosts, &config.trusted_proxy, clock.clone()),
             tokens,
             meaning: config.health,
             has_webhooks: config.webhooks,
-            policy: policy(),
+            headers: page_headers(),
             readings: Readings::new(folders),
-            allowances: Mutex::default(),
             bodies: Mutex::default(),
             webhook_path: WebhookPath::new(),
             clock,
         }
     }
 
-    /// Whether this peer may connect.
-    pub fn admits(&self, peer: IpAddr) -> bool {
-        self.proxies.admit(peer)
-    }
-
-    /// Replies to one request.
-    pub async fn reply<B>(&self, request: Request<B>, peer: IpAddr) -> Response<Full<Bytes>>
-    where
-        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
-    {
-        let (parts, body) = request.into_parts();
-        let client = self.proxies.client(peer, &parts.headers);
-        let reply = match self.admitted(&parts, client) {
-            Err(reply) => reply,
-            Ok(WebRoute::Webhook(name)) => {
-                let folder = self.readings.folder();
-                self.webhook_path.pass(name, &parts, body, folder).await
-            }
-            Ok(_) if !body.is_end_stream() => PageReply::bad_request("this path takes no body\n"),
-            Ok(route) => self.read(&route),
-        };
-        // Where a proxy saw another end of the body, what follows is not what it sent.
-        let reply = match parts.headers.contains_key(header::TRANSFER_ENCODING) {
-            true => reply.closing(),
-            false => reply,
-        };
-        tracing::debug!(
-            status = reply.status.as_u16(),
-            "{} {}",
-            parts.method,
-            parts.uri.path()
-        );
-        reply.into_response(&self.policy)
-    }
-
     /// What is asked for, if this client may have it now.
-    fn admitted(&self, parts: &Parts, client: IpAddr) -> Result<WebRoute, PageReply> {
-        if let Some(refusal) = refusal(parts, &self.hosts) {
+    fn admitted(&self, parts: &Parts, client: IpAddr) -> Result<WebRoute, HttpReply> {
+        if let Some(refusal) = self.check.refusal(parts) {
             return Err(refusal);
         }
         let route = match WebRoute::of(parts.uri.path()) {
@@ -131,26 +91,22 @@ impl WebSite {
             }
             Ok(route) => route,
             Err(PathFault::Malformed) => {
-                return Err(PageReply::bad_request("the path is malformed\n"));
+                return Err(HttpReply::bad_request("the path is malformed\n"));
             }
             Err(PathFault::TooLong) => {
                 return Err(
-                    PageReply::text(StatusCode::URI_TOO_LONG, "the path is too long\n").closing(),
+                    HttpReply::text(StatusCode::URI_TOO_LONG, "the path is too long\n").closing(),
                 );
             }
         };
         if !route.takes(&parts.method) {
-            let reply = PageReply::text(StatusCode::METHOD_NOT_ALLOWED, "not this method\n");
+            let reply = HttpReply::text(StatusCode::METHOD_NOT_ALLOWED, "not this method\n");
             return Err(reply.with(header::ALLOW, route.methods()));
         }
-        self.allow(route.kind(), client)?;
+        let taken = self.check.take(route.kind(), client);
+        taken.map_err(|seconds| too_many(seconds, "too many requests\n"))?;
         self.check_token(&route, parts, client)?;
         Ok(route)
-    }
-
-    fn allow(&self, kind: RequestKind, client: IpAddr) -> Result<(), PageReply> {
-        let taken = self.allowances().take(kind, client, self.clock.running());
-        taken.map_err(|seconds| too_many(seconds, "too many requests\n"))
     }
 
     fn check_token(
@@ -158,7 +114,7 @@ impl WebSite {
         route: &WebRoute,
         parts: &Parts,
         client: IpAddr,
-    ) -> Result<(), PageReply> {
+    ) -> Result<(), HttpReply> {
         let Some(page) = &self.tokens.page else {
             return Ok(());
         };
@@ -168,7 +124,7 @@ impl WebSite {
             WebRoute::Page(_) | WebRoute::Status | WebRoute::Icon => None,
         };
         let unauthorized = || {
-            let reply = PageReply::text(StatusCode::UNAUTHORIZED, "this page needs its token\n");
+            let reply = HttpReply::text(StatusCode::UNAUTHORIZED, "this page needs its token\n");
             reply.with(
                 header::WWW_AUTHENTICATE,
                 "Basic realm=\"Rollbook\", charset=\"UTF-8\"",
@@ -177,20 +133,19 @@ impl WebSite {
         let Some(given) = parts.headers.get(header::AUTHORIZATION) else {
             return Err(unauthorized());
         };
-        let now = self.clock.running();
-        let left = self.allowances().left(RequestKind::WrongToken, client, now);
+        let left = self.check.left(RequestKind::WrongToken, client);
         left.map_err(|seconds| too_many(seconds, "too many wrong tokens\n"))?;
         if page.is_in(given.as_bytes())
             || metrics.is_some_and(|token| token.is_in(given.as_bytes()))
         {
             return Ok(());
         }
-        let _ = self.allowances().take(RequestKind::WrongToken, client, now); // one is left
+        let _ = self.check.take(RequestKind::WrongToken, client); // one is left
         Err(unauthorized())
     }
 
     /// What a path shows now.
-    fn read(&self, route: &WebRoute) -> PageReply {
+    fn read(&self, route: &WebRoute) -> HttpReply {
         match route {
             WebRoute::Page(path) => self.page(path),
             WebRoute::Status => self.shared(
@@ -211,19 +166,19 @@ impl WebSite {
                     text,
                 )
             }
-            WebRoute::Icon => PageReply::new(StatusCode::OK, SVG, site::ICON),
+            WebRoute::Icon => HttpReply::new(StatusCode::OK, SVG, site::ICON),
             WebRoute::Health => {
                 let status = self.readings.status();
                 match is_healthy(self.meaning, status.as_ref(), self.clock.now()) {
-                    true => PageReply::text(StatusCode::OK, "ok"),
-                    false => PageReply::text(StatusCode::SERVICE_UNAVAILABLE, "not ok"),
+                    true => HttpReply::text(StatusCode::OK, "ok"),
+                    false => HttpReply::text(StatusCode::SERVICE_UNAVAILABLE, "not ok"),
                 }
             }
-            WebRoute::Webhook(_) => PageReply::text(StatusCode::NOT_FOUND, "unknown webhook\n"),
+            WebRoute::Webhook(_) => HttpReply::text(StatusCode::NOT_FOUND, "unknown webhook\n"),
         }
     }
 
-    fn page(&self, path: &str) -> PageReply {
+    fn page(&self, path: &str) -> HttpReply {
         self.shared(path, HTML, StatusCode::NOT_FOUND, || {
             let (status, history) = self.readings.both();
             let view = SiteView {
@@ -242,30 +197,50 @@ impl WebSite {
         content_type: &'static str,
         missing: StatusCode,
         make: impl FnOnce() -> Option<String>,
-    ) -> PageReply {
+    ) -> HttpReply {
         let now = self.clock.running();
         let mut bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
         match bodies.body(path, now, make) {
-            Ok(Some(body)) => PageReply::new(StatusCode::OK, content_type, body),
-            Ok(None) if content_type == HTML => PageReply::new(missing, HTML, site::not_found()),
-            Ok(None) => PageReply::new(missing, JSON, "{\"error\": \"the daemon does not run\"}\n"),
+            Ok(Some(body)) => HttpReply::new(StatusCode::OK, content_type, body),
+            Ok(None) if content_type == HTML => HttpReply::new(missing, HTML, site::not_found()),
+            Ok(None) => HttpReply::new(missing, JSON, "{\"error\": \"the daemon does not run\"}\n"),
             Err(_) => {
                 let line = "too many slow readers\n";
-                PageReply::retry_after(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER, line)
+                HttpReply::retry_after(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER, line)
             }
         }
     }
+}
 
-    fn allowances(&self) -> MutexGuard<'_, Allowances> {
-        self.allowances
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+fn too_many(seconds: u64, line: &'static str) -> HttpReply {
+    HttpReply::retry_after(StatusCode::TOO_MANY_REQUESTS, seconds, line)
+}
+
+impl Site for WebSite {
+    fn admits(&self, peer: IpAddr) -> bool {
+        self.check.admits(peer)
+    }
+
+    async fn reply<B>(&self, request: Request<B>, peer: IpAddr) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send,
+    {
+        let (parts, body) = request.into_parts();
+        let client = self.check.client(peer, &parts.headers);
+        let reply = match self.admitted(&parts, client) {
+            Err(reply) => reply,
+            Ok(WebRoute::Webhook(name)) => {
+                let folder = self.readings.folder();
+                self.webhook_path.pass(name, &parts, body, folder).await
+            }
+            Ok(_) if !body.is_end_stream() => HttpReply::bad_request("this path takes no body\n"),
+            Ok(route) => self.read(&route),
+        };
+        reply.into_response(&parts, &self.headers)
     }
 }
 
-fn too_many(seconds: u64, line: &'static str) -> PageReply {
-    PageReply::retry_after(StatusCode::TOO_MANY_REQUESTS, seconds, line)
-}
-
+#[cfg(test)]
+mod connection_tests;
 #[cfg(test)]
 mod tests;

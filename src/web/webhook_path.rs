@@ -13,10 +13,10 @@ use hyper::{HeaderMap, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::reply::PageReply;
 use crate::daemon::webhook_request::{
     MAX_WEBHOOK_BODY, WebhookAnswer, WebhookRequest, send_webhook,
 };
+use crate::http_server::reply::HttpReply;
 
 /// How long a client may take to send the body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,13 +41,13 @@ impl WebhookPath {
     }
 
     /// Receives the body and passes the webhook to the daemon of this runtime folder.
-    pub async fn pass<B>(&self, name: String, parts: &Parts, body: B, folder: &Path) -> PageReply
+    pub async fn pass<B>(&self, name: String, parts: &Parts, body: B, folder: &Path) -> HttpReply
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
     {
         let too_large = || {
             let line = "a webhook has at most 64 KiB\n";
-            PageReply::text(StatusCode::PAYLOAD_TOO_LARGE, line).closing()
+            HttpReply::text(StatusCode::PAYLOAD_TOO_LARGE, line).closing()
         };
         if body.size_hint().lower() > MAX_WEBHOOK_BODY as u64 {
             return too_large();
@@ -59,10 +59,10 @@ impl WebhookPath {
         let body = match received {
             Ok(Ok(body)) => body.to_bytes().to_vec(),
             Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(),
-            Ok(Err(_)) => return PageReply::bad_request("the body is incomplete\n"),
+            Ok(Err(_)) => return HttpReply::bad_request("the body is incomplete\n"),
             Err(_) => {
                 let line = "the body was not received in time\n";
-                return PageReply::text(StatusCode::REQUEST_TIMEOUT, line).closing();
+                return HttpReply::text(StatusCode::REQUEST_TIMEOUT, line).closing();
             }
         };
         let headers = texts(&parts.headers);
@@ -73,13 +73,13 @@ impl WebhookPath {
         };
         match send_webhook(folder, &request).await {
             Ok(Some(WebhookAnswer::Accepted)) => {
-                PageReply::text(StatusCode::ACCEPTED, "accepted\n")
+                HttpReply::text(StatusCode::ACCEPTED, "accepted\n")
             }
             Ok(Some(WebhookAnswer::Refused)) => {
-                PageReply::text(StatusCode::UNAUTHORIZED, "refused\n")
+                HttpReply::text(StatusCode::UNAUTHORIZED, "refused\n")
             }
             Ok(Some(WebhookAnswer::Unknown)) => {
-                PageReply::text(StatusCode::NOT_FOUND, "unknown webhook\n")
+                HttpReply::text(StatusCode::NOT_FOUND, "unknown webhook\n")
             }
             Ok(Some(WebhookAnswer::Busy)) => unavailable("the daemon is busy\n"),
             Ok(None) => unavailable("the daemon does not run\n"),
@@ -95,8 +95,8 @@ impl WebhookPath {
     }
 }
 
-fn unavailable(line: &'static str) -> PageReply {
-    PageReply::retry_after(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER, line)
+fn unavailable(line: &'static str) -> HttpReply {
+    HttpReply::retry_after(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER, line)
 }
 
 /// The headers that are texts.

@@ -37,8 +37,13 @@ const FLOORS: &[(&str, &str, &[&str])] = &[
     ("daemon", "sync", &["sync", "setup"]),
     ("output", "", &["http", "store", "setup"]),
     ("app", "daemon", &["daemon", "auth", "output"]),
-    ("web", "", &["daemon"]),
-    ("cli", "app", &["app", "output", "spreadsheets", "web"]),
+    ("http_server", "", &[]),
+    ("web", "", &["daemon", "http_server"]),
+    (
+        "cli",
+        "app",
+        &["app", "output", "spreadsheets", "http_server", "web"],
+    ),
 ];
 
 /// The other parts that a part may name; nothing for an unknown part.
@@ -136,6 +141,10 @@ fn permissions_are_inherited() {
         ("daemon", "auth", false),
         ("app", "auth", true),
         ("app", "spreadsheets", false),
+        ("http_server", "daemon", false),
+        ("http_server", "store", false),
+        ("http_server", "web", false),
+        ("web", "store", false),
         ("cli", "connector", true),
     ] {
         let below = below(part).expect("a known part");

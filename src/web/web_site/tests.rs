@@ -16,9 +16,9 @@ use crate::daemon::status::{SCHEMA, Status};
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-struct Site(WebSite);
+struct SiteOfTest(WebSite);
 
-impl Site {
+impl SiteOfTest {
     fn new(folder: &Path, config: &WebConfig, tokens: [Option<&str>; 2]) -> Self {
         let token = |text: &str| AccessToken::new(&SecretString::from(text));
         let [page, metrics] = tokens.map(|text| text.map(token));
@@ -93,7 +93,7 @@ async fn text(response: Response<Full<Bytes>>) -> String {
 #[tokio::test]
 async fn every_path_has_its_reply() {
     let folder = tempfile::tempdir().expect("a folder");
-    let site = Site::new(folder.path(), &WebConfig::default(), [None, None]);
+    let site = SiteOfTest::new(folder.path(), &WebConfig::default(), [None, None]);
     for (path, without) in [
         ("/", 200),
         ("/icon.svg", 200),
@@ -122,12 +122,12 @@ async fn every_path_has_its_reply() {
 #[tokio::test]
 async fn methods_are_limited_by_path() {
     let folder = tempfile::tempdir().expect("a folder");
-    let site = Site::new(folder.path(), &WebConfig::default(), [None, None]);
+    let site = SiteOfTest::new(folder.path(), &WebConfig::default(), [None, None]);
     let off = WebConfig {
         webhooks: false,
         ..WebConfig::default()
     };
-    let without_webhooks = Site::new(folder.path(), &off, [None, None]);
+    let without_webhooks = SiteOfTest::new(folder.path(), &off, [None, None]);
     for (method, path, expected, allow) in [
         ("POST", "/", 405, Some("GET, HEAD")),
         ("DELETE", "/metrics", 405, Some("GET, HEAD")),
@@ -159,7 +159,7 @@ async fn methods_are_limited_by_path() {
 async fn a_token_opens_its_paths() {
     let folder = tempfile::tempdir().expect("a folder");
     let _daemon = running(folder.path());
-    let site = Site::new(
+    let site = SiteOfTest::new(
         folder.path(),
         &WebConfig::default(),
         [Some("page"), Some("metrics")],
@@ -202,7 +202,7 @@ async fn wrong_tokens_are_bounded_and_only_for_their_client() {
         trusted_proxy: vec!["127.0.0.1".parse().expect("an address")],
         ..WebConfig::default()
     };
-    let site = Site::new(folder.path(), &config, [Some("page"), None]);
+    let site = SiteOfTest::new(folder.path(), &config, [Some("page"), None]);
     let from = |client: &'static str, token: &'static str| {
         [("x-forwarded-for", client), ("authorization", token)]
     };
@@ -229,7 +229,7 @@ async fn wrong_tokens_are_bounded_and_only_for_their_client() {
 #[tokio::test]
 async fn a_flood_of_one_kind_leaves_the_others() {
     let folder = tempfile::tempdir().expect("a folder");
-    let site = Site::new(folder.path(), &WebConfig::default(), [None, None]);
+    let site = SiteOfTest::new(folder.path(), &WebConfig::default(), [None, None]);
     let mut last = 200;
     for _ in 0..=200 {
         last = site.status("GET", "/", &[]).await;

@@ -89,12 +89,23 @@ fn is_name(name: &str) -> bool {
 
 /// The names that are answered.
 #[derive(Clone, Debug)]
-pub struct AllowedHosts(Vec<HostName>);
+pub struct AllowedHosts {
+    file: &'static str,
+    names: Vec<HostName>,
+}
 
 impl AllowedHosts {
-    /// Those of loopback, and these.
-    pub fn new(hosts: &[HostName]) -> Self {
-        Self(hosts.to_vec())
+    /// Those of loopback, and `hosts` of this file.
+    pub fn new(file: &'static str, hosts: &[HostName]) -> Self {
+        Self {
+            file,
+            names: hosts.to_vec(),
+        }
+    }
+
+    /// The name of the file that lists them.
+    pub fn file(&self) -> &'static str {
+        self.file
     }
 
     /// Whether a request for this host is answered, whatever the port; `None` if it is none.
@@ -103,7 +114,7 @@ impl AllowedHosts {
     }
 
     fn knows(&self, host: &str) -> bool {
-        LOOPBACK.contains(&host) || self.0.iter().any(|known| known.0 == host)
+        LOOPBACK.contains(&host) || self.names.iter().any(|known| known.0 == host)
     }
 
     /// Whether a page of this origin may send a request for this host: only a page of the same host.
@@ -136,7 +147,10 @@ mod tests {
     use super::*;
 
     fn hosts() -> AllowedHosts {
-        AllowedHosts::new(&["Rollbook.school.example".parse().expect("a name")])
+        AllowedHosts::new(
+            "web.toml",
+            &["Rollbook.school.example".parse().expect("a name")],
+        )
     }
 
     #[test]

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::{ClientTimeouts, serve_http};
 use super::open_connections::OpenConnections;
+use super::site::Site;
 use super::tls::{TLS_BUFFER, acceptor};
-use super::web_site::WebSite;
 use crate::clock::Clock;
 
 /// How long to wait if no connection can be accepted and none is open.
@@ -25,18 +25,28 @@ const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 /// How long the replies that are being sent may take after the stop.
 const LAST_REPLIES: Duration = Duration::from_secs(3);
 
-/// Serves a [`WebSite`].
-#[derive(Clone)]
-pub struct WebServer {
-    site: Arc<WebSite>,
+/// Serves a [`Site`].
+pub struct HttpServer<S> {
+    site: Arc<S>,
     tls: Option<TlsAcceptor>,
     timeouts: ClientTimeouts,
     stop: CancellationToken,
 }
 
-impl WebServer {
+impl<S> Clone for HttpServer<S> {
+    fn clone(&self) -> Self {
+        Self {
+            site: Arc::clone(&self.site),
+            tls: self.tls.clone(),
+            timeouts: self.timeouts,
+            stop: self.stop.clone(),
+        }
+    }
+}
+
+impl<S: Site> HttpServer<S> {
     /// Over plain HTTP, until `stop`.
-    pub fn new(site: WebSite, stop: CancellationToken) -> Self {
+    pub fn new(site: S, stop: CancellationToken) -> Self {
         Self {
             site: Arc::new(site),
             tls: None,
@@ -107,7 +117,7 @@ impl WebServer {
             None => Box::pin(serve_http(
                 stream,
                 peer,
-                &self.site,
+                self.site.as_ref(),
                 &self.timeouts,
                 &self.stop,
             )),
@@ -119,7 +129,7 @@ impl WebServer {
         let accepting = tls.accept_with(stream, |tls| tls.set_buffer_limit(Some(TLS_BUFFER)));
         match timeout(self.timeouts.handshake, accepting).await {
             Ok(Ok(stream)) => {
-                serve_http(stream, peer, &self.site, &self.timeouts, &self.stop).await
+                serve_http(stream, peer, self.site.as_ref(), &self.timeouts, &self.stop).await
             }
             Ok(Err(error)) => tracing::debug!("a TLS handshake failed: {error}"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
@@ -137,9 +147,26 @@ mod tests {
     use futures_util::poll;
     use std::pin::pin;
 
+    use http_body_util::Full;
+    use hyper::body::{Body, Bytes};
+    use hyper::{Request, Response};
+
     use super::*;
-    use crate::web::config::WebConfig;
-    use crate::web::web_site::AccessTokens;
+
+    /// A site whose replies need much memory while they wait.
+    struct LargeSite;
+
+    impl Site for LargeSite {
+        fn admits(&self, _: IpAddr) -> bool {
+            true
+        }
+
+        async fn reply<B: Body + Send>(&self, _: Request<B>, _: IpAddr) -> Response<Full<Bytes>> {
+            let text = [b'a'; 8 << 10];
+            yield_now().await;
+            Response::new(Full::new(Bytes::copy_from_slice(&text)))
+        }
+    }
 
     async fn accepted() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -161,9 +188,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_sends_nothing_costs_a_kilobyte() {
-        let (config, clock) = (WebConfig::default(), Clock::system());
-        let site = WebSite::new(&config, AccessTokens::default(), Vec::new(), clock);
-        let server = WebServer::new(site, CancellationToken::new());
+        let server = HttpServer::new(LargeSite, CancellationToken::new());
         let (_client, stream) = accepted().await;
         let peer = stream.peer_addr().expect("an address").ip();
         let connection = server.connection(stream, peer);

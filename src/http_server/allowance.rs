@@ -3,46 +3,26 @@
 //! Token buckets that are refilled when they are used, so nothing runs between requests. Pure: the time is a parameter.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 /// So many clients are remembered; the least recent one is forgotten for a new one.
 const MAX_CLIENTS: usize = 1024;
 
-/// What is counted apart from each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RequestKind {
-    /// Pages, `/status.json` and the icon.
-    Page,
-    /// `/metrics`.
-    Metrics,
-    /// `/healthz`.
-    Health,
-    /// `/webhooks/`: a vendor sends many at once, and repeats what is refused.
-    Webhook,
-    /// A wrong token.
-    WrongToken,
-}
-
-/// `burst` requests at once, then `per_minute`.
+/// `burst` requests at once, then `per_minute`; neither is zero.
 #[derive(Clone, Copy, Debug)]
-struct Rate {
-    burst: u32,
-    per_minute: u32,
+pub struct Rate {
+    /// The most at once.
+    pub burst: u32,
+    /// How many are added in a minute.
+    pub per_minute: u32,
 }
 
-impl RequestKind {
-    /// The numbers of `docs/reference/web.md`.
-    const fn rate(self) -> Rate {
-        let (burst, per_minute) = match self {
-            Self::Page => (120, 600),
-            Self::Metrics => (20, 60),
-            Self::Health => (60, 300),
-            Self::Webhook => (200, 1200),
-            Self::WrongToken => (10, 10),
-        };
-        Rate { burst, per_minute }
-    }
+/// What a site counts apart from each other.
+pub trait Rated: Copy + Eq + Hash + Send + 'static {
+    /// How many of this kind a client may send.
+    fn rate(self) -> Rate;
 }
 
 /// What is left of one allowance.
@@ -64,15 +44,21 @@ impl TokenBucket {
 }
 
 /// The allowances of all clients.
-#[derive(Debug, Default)]
-pub struct Allowances(HashMap<(RequestKind, IpAddr), TokenBucket>);
+#[derive(Debug)]
+pub struct Allowances<K>(HashMap<(K, IpAddr), TokenBucket>);
 
-impl Allowances {
+impl<K> Default for Allowances<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Rated> Allowances<K> {
     /// Takes one request from the allowance; if there is none left, how long until there is.
     ///
     /// # Errors
     /// The time, in seconds, for `Retry-After`.
-    pub fn take(&mut self, kind: RequestKind, client: IpAddr, now: Duration) -> Result<(), u64> {
+    pub fn take(&mut self, kind: K, client: IpAddr, now: Duration) -> Result<(), u64> {
         self.left(kind, client, now)?;
         let bucket = self.0.get_mut(&(kind, network(client)));
         if let Some(bucket) = bucket {
@@ -85,7 +71,7 @@ impl Allowances {
     ///
     /// # Errors
     /// As for [`Allowances::take`].
-    pub fn left(&mut self, kind: RequestKind, client: IpAddr, now: Duration) -> Result<(), u64> {
+    pub fn left(&mut self, kind: K, client: IpAddr, now: Duration) -> Result<(), u64> {
         let rate = kind.rate();
         let key = (kind, network(client));
         if !self.0.contains_key(&key) && self.0.len() >= MAX_CLIENTS {
@@ -128,15 +114,32 @@ mod tests {
     use super::*;
 
     const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-    const KINDS: [RequestKind; 5] = [
-        RequestKind::Page,
-        RequestKind::Metrics,
-        RequestKind::Health,
-        RequestKind::Webhook,
-        RequestKind::WrongToken,
-    ];
+    const KINDS: [Letter; 3] = [Letter::A, Letter::B, Letter::C];
 
-    fn spend(allowances: &mut Allowances, kind: RequestKind, client: IpAddr, now: Duration) -> u32 {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    enum Letter {
+        A,
+        B,
+        C,
+    }
+
+    impl Rated for Letter {
+        fn rate(self) -> Rate {
+            let (burst, per_minute) = match self {
+                Self::A => (120, 600),
+                Self::B => (20, 60),
+                Self::C => (10, 10),
+            };
+            Rate { burst, per_minute }
+        }
+    }
+
+    fn spend(
+        allowances: &mut Allowances<Letter>,
+        kind: Letter,
+        client: IpAddr,
+        now: Duration,
+    ) -> u32 {
         let taken = std::iter::from_fn(|| allowances.take(kind, client, now).ok());
         u32::try_from(taken.take(10_000).count()).expect("few")
     }
@@ -176,13 +179,8 @@ mod tests {
         let mut allowances = Allowances::default();
         let now = Duration::from_secs(5);
         let client = |text: &str| text.parse::<IpAddr>().expect("an address");
-        spend(&mut allowances, RequestKind::Page, client("192.0.2.1"), now);
-        spend(
-            &mut allowances,
-            RequestKind::Page,
-            client("2001:db8::1"),
-            now,
-        );
+        spend(&mut allowances, Letter::A, client("192.0.2.1"), now);
+        spend(&mut allowances, Letter::A, client("2001:db8::1"), now);
         for (text, may) in [
             ("192.0.2.2", true),
             ("192.0.2.1", false),
@@ -190,7 +188,7 @@ mod tests {
             ("2001:db8::2", false),
             ("2001:db8:0:1::2", true),
         ] {
-            let taken = allowances.take(RequestKind::Page, client(text), now);
+            let taken = allowances.take(Letter::A, client(text), now);
             assert_eq!(taken.is_ok(), may, "{text}");
         }
     }
@@ -201,7 +199,7 @@ mod tests {
         for number in 0..3000_u32 {
             let client = IpAddr::from(number.to_be_bytes());
             let now = Duration::from_secs(u64::from(number));
-            assert_eq!(allowances.take(RequestKind::Page, client, now), Ok(()));
+            assert_eq!(allowances.take(Letter::A, client, now), Ok(()));
         }
         assert_eq!(allowances.0.len(), MAX_CLIENTS);
     }

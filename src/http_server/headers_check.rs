@@ -5,12 +5,12 @@ use hyper::header::{HOST, HeaderName, ORIGIN};
 use hyper::http::request::Parts;
 
 use super::hosts::AllowedHosts;
-use super::reply::PageReply;
+use super::reply::HttpReply;
 
 /// Why a request is refused, whatever it asks for.
-pub(super) fn refusal(parts: &Parts, hosts: &AllowedHosts) -> Option<PageReply> {
+pub(super) fn refusal(parts: &Parts, hosts: &AllowedHosts) -> Option<HttpReply> {
     let Some(host) = only(parts, &HOST) else {
-        return Some(PageReply::bad_request("a request has one Host header\n"));
+        return Some(HttpReply::bad_request("a request has one Host header\n"));
     };
     // An absolute address has the host too, and a proxy before us may believe either.
     let authority = parts
@@ -21,11 +21,11 @@ pub(super) fn refusal(parts: &Parts, hosts: &AllowedHosts) -> Option<PageReply> 
         match hosts.has(name) {
             Some(true) => {}
             Some(false) => {
-                let line = "this name is not one of `hosts` in web.toml\n";
-                return Some(PageReply::text(StatusCode::MISDIRECTED_REQUEST, line).closing());
+                let line = format!("this name is not one of `hosts` in {}\n", hosts.file());
+                return Some(HttpReply::text(StatusCode::MISDIRECTED_REQUEST, line).closing());
             }
             None => {
-                return Some(PageReply::bad_request(
+                return Some(HttpReply::bad_request(
                     "the Host header has no valid name\n",
                 ));
             }
@@ -36,7 +36,7 @@ pub(super) fn refusal(parts: &Parts, hosts: &AllowedHosts) -> Option<PageReply> 
     }
     let is_own = only(parts, &ORIGIN).is_some_and(|origin| hosts.is_own_origin(origin, host));
     let line = "requests of other sites are refused\n";
-    (!is_own).then(|| PageReply::text(StatusCode::FORBIDDEN, line).closing())
+    (!is_own).then(|| HttpReply::text(StatusCode::FORBIDDEN, line).closing())
 }
 
 /// The value of a header that occurs once.
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn one_host_of_ours_and_no_foreign_origin() {
-        let hosts = AllowedHosts::new(&[]);
+        let hosts = AllowedHosts::new("web.toml", &[]);
         for (uri, headers, expected) in [
             ("/", &[("host", "localhost")][..], None),
             ("/", &[], Some(400)),
@@ -99,5 +99,13 @@ mod tests {
             let found = refusal(&parts, &hosts).map(|reply| reply.status.as_u16());
             assert_eq!(found, expected, "{uri} {headers:?}");
         }
+    }
+
+    #[test]
+    fn the_refusal_of_a_name_names_the_file() {
+        let request = Request::builder().header("host", "evil.example");
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        let reply = refusal(&parts, &AllowedHosts::new("web.toml", &[])).expect("refused");
+        assert_eq!(reply.body, "this name is not one of `hosts` in web.toml\n");
     }
 }

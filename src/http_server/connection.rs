@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::web_site::WebSite;
+use super::site::Site;
 use super::write_timeout::WriteTimeout;
 
 /// Bytes of a request's head, and of what is read ahead. A browser's head has one or two thousand.
@@ -48,10 +48,10 @@ impl ClientTimeouts {
 }
 
 /// Serves a connection until one side ends it, a limit is reached, or the program stops.
-pub(super) async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: S,
+pub(super) async fn serve_http<S: Site>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: IpAddr,
-    site: &WebSite,
+    site: &S,
     timeouts: &ClientTimeouts,
     stop: &CancellationToken,
 ) {

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpSocket};
 /// Bytes that the kernel keeps for a reader of one connection: slow readers of large pages cost no more.
 const SEND_BUFFER: u32 = 64 << 10;
 
-/// The same for what clients send: less than a webhook's largest body.
+/// The same for what clients send: a large body is received in parts.
 const RECEIVE_BUFFER: u32 = 16 << 10;
 
 /// Connections that wait to be accepted.
