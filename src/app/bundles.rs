@@ -25,8 +25,8 @@ use crate::output::bundle::{self, BundleOrder, BundleWriteError};
 use crate::permissions::readers::{GroupError, ReaderGroup};
 use crate::setup::files::bundle::BundleConfig;
 use crate::setup::{Setup, beside};
-use crate::store::bundle::served::ServedUpdate;
-use crate::store::bundle::state::{self, BundleState, KeptContent, KeptRow};
+use crate::store::bundle::kept::{KeptContent, KeptRow, ServedUpdate, kept_rows};
+use crate::store::bundle::state::{self, BundleState};
 use crate::store::bundle::{BundleError, DeltaRows};
 use crate::store::copy::record;
 use crate::store::moment::Moment;
@@ -535,7 +535,9 @@ impl BundleAttempt {
         let has_changed = counts
             .iter()
             .any(|counts| counts.added + counts.changed + counts.removed > 0);
-        let is_there = is_delta || self.to.as_ref().is_none_or(|to| to.exists());
+        // What was erased is in files that are there.
+        let is_there = is_delta
+            || (!self.before.is_expired() && self.to.as_ref().is_none_or(|to| to.exists()));
         let is_same = !is_first && !has_changed && !is_full && is_there;
         let not_written = match (is_held, is_same) {
             (true, _) => held,
@@ -556,7 +558,7 @@ impl BundleAttempt {
             if let Some(order) = &order {
                 bundle::write(&rows, order)?;
             }
-            kept = state::kept_rows(&rows, self.content(), self.lacks_values)?;
+            kept = kept_rows(&rows, self.content(), self.lacks_values)?;
         }
         Ok(AttemptResult {
             report,

@@ -3,9 +3,11 @@
 //! Rules and references are applied until nothing changes: who refers to a row that is left out is left out too. The
 //! difference from the last bundle is by fingerprints, which are kept in the mirror (`bundle/state.rs`).
 
+pub mod kept;
 mod question;
 mod references;
 pub mod served;
+pub mod served_reader;
 pub mod state;
 
 use std::collections::BTreeMap;

@@ -5,23 +5,11 @@
 
 use std::ops::ControlFlow;
 
-use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, params};
 
-use super::state::KeptRow;
+use super::kept::{KeptRow, ServedUpdate};
 use crate::model::{BundleName, scalar};
 use crate::store::error::StoreError;
-
-/// When and how the rows of a bundle that is served are written.
-#[derive(Clone, Copy, Debug)]
-pub struct ServedUpdate {
-    /// When new, changed and removed rows changed.
-    pub at: Timestamp,
-    /// Rows that left before are forgotten.
-    pub removed_since: Timestamp,
-    /// Whether something was erased, so that rows that leave now may not be kept.
-    pub is_erased: bool,
-}
 
 /// A row that is served.
 #[derive(Debug, PartialEq, Eq)]

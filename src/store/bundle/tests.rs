@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::served::{ServedUpdate, served_rows};
-use super::state::{BundleState, KeptContent, kept_rows, save};
+use super::kept::{KeptContent, KeptRow, ServedUpdate, kept_rows};
+use super::served::served_rows;
+use super::state::{BundleState, save};
 use super::*;
 use crate::model::bundle::{BundleParameter, BundleReference};
 use crate::model::row::Kind;
@@ -320,7 +321,7 @@ async fn a_bundle_differs_from_the_last_one_by_its_rows() {
     let (lines, counts, kept) = difference();
     assert_eq!(lines, ["+ Ann", "+ Ben", "+ Cem"]);
     assert_eq!(counts, [0, 3, 0, 0]);
-    let record = |kept: Vec<state::KeptRow>| {
+    let record = |kept: Vec<KeptRow>| {
         let name = name.clone();
         let act = move |connection: &mut Connection| {
             save(

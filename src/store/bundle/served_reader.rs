@@ -1,0 +1,86 @@
+//! Reads the rows that are served again when the bundle was written, and only then.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::served::{ServedRow, served_rows};
+use super::state::state;
+use crate::model::BundleName;
+use crate::store::database::reader;
+use crate::store::error::StoreError;
+
+/// A reader of one bundle, with its own connection while the mirror can be read.
+pub struct ServedReader {
+    mirror: PathBuf,
+    bundle: BundleName,
+    /// With device and number of the file that it reads: a restored mirror is another one.
+    connection: Option<(Connection, (u64, u64))>,
+    made: Option<Timestamp>,
+}
+
+/// What has happened to a bundle since the last reading.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ServedNews<B> {
+    /// Nothing.
+    Same,
+    /// It is not in the mirror, or not any more.
+    NotWritten,
+    /// All its rows were passed.
+    Read,
+    /// Its rows were not all passed; the next reading passes them again.
+    Stopped(B),
+}
+
+impl ServedReader {
+    /// Of this mirror, which need not be there yet.
+    pub fn new(mirror: PathBuf, bundle: BundleName) -> Self {
+        Self {
+            mirror,
+            bundle,
+            connection: None,
+            made: None,
+        }
+    }
+
+    /// Passes each row to `each`, if others were written since the last call.
+    ///
+    /// # Errors
+    /// When the mirror cannot be read.
+    pub fn rows_if_new<B>(
+        &mut self,
+        each: impl FnMut(ServedRow<'_>) -> ControlFlow<B>,
+    ) -> Result<ServedNews<B>, StoreError> {
+        let file = fs::metadata(&self.mirror).map_err(|source| StoreError::Disk {
+            path: self.mirror.clone(),
+            what: "look at the mirror",
+            source,
+        })?;
+        let file = (file.dev(), file.ino());
+        let (connection, is_new) = match self.connection.take() {
+            Some((connection, known)) if known == file => (connection, false),
+            _ => (reader(&self.mirror)?, true),
+        };
+        // State and rows are of one moment.
+        let moment = connection
+            .unchecked_transaction()
+            .map_err(StoreError::sql("read the rows that are served"))?;
+        let made = state(&moment, &self.bundle)?.made;
+        let news = match made {
+            _ if !is_new && made == self.made => ServedNews::Same,
+            None => ServedNews::NotWritten,
+            Some(_) => match served_rows(&moment, &self.bundle, each)? {
+                None => ServedNews::Read,
+                Some(end) => return Ok(ServedNews::Stopped(end)),
+            },
+        };
+        drop(moment);
+        self.made = made;
+        self.connection = Some((connection, file));
+        Ok(news)
+    }
+}
