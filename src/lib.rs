@@ -49,6 +49,7 @@ pub mod folder;
 pub mod http;
 pub mod http_server;
 pub mod model;
+pub mod oneroster;
 pub mod output;
 pub mod permissions;
 pub mod program;

@@ -12,7 +12,7 @@ use super::owner::StateUse;
 use super::{
     alerts, approve, audit, backup, changes, check, combos, completions, crosswalk, erase, export,
     hooks, init, jobs, login, logout, matches, pause, person, privacy, rename, report, reset,
-    restore, resume, runs, schema, status, streams, sync, tokens, vault, verify, web, why,
+    restore, resume, runs, schema, serve, status, streams, sync, tokens, vault, verify, web, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
@@ -82,6 +82,10 @@ pub enum Command {
     ///
     /// Until it is stopped. Reads the files that the daemon writes for it; opens neither the mirror nor the vault.
     Web(web::WebOptions),
+    /// Serve the mirror to programs that speak OneRoster
+    ///
+    /// A process of its own, which only reads.
+    Serve(serve::ServeOptions),
     /// List past runs and their outcomes; `runs show RUN` shows one
     Runs(runs::RunsOptions),
     /// List jobs: what each reads, and when it runs next
@@ -163,6 +167,7 @@ impl Command {
             Self::Demo(_) | Self::Sandbox(_) => StateUse::None,
             Self::Init(_) | Self::Web(_) | Self::Schema(_) | Self::Completions(_) => StateUse::None,
             Self::Vault(options) => options.state_use(),
+            Self::Serve(options) if !options.is_service() => StateUse::None,
             Self::Crosswalk(options) => options.state_use(),
             Self::Status(_)
             | Self::Report(_)
@@ -175,6 +180,7 @@ impl Command {
             | Self::Export(_)
             | Self::Why(_)
             | Self::Combos(_)
+            | Self::Serve(_)
             | Self::Verify(_) => StateUse::Reads,
             Self::Login(_)
             | Self::Logout(_)
@@ -204,6 +210,7 @@ impl Args {
     pub fn log_level(&self) -> LevelFilter {
         match (&self.command, self.verbose) {
             (Command::Run | Command::Web(_), 0) | (_, 1) => LevelFilter::INFO,
+            (Command::Serve(options), 0) if options.is_service() => LevelFilter::INFO,
             (_, 0) => LevelFilter::OFF,
             _ => LevelFilter::DEBUG,
         }

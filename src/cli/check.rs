@@ -9,7 +9,7 @@ use super::mirror_access::{MirrorAccess, errors};
 use super::problems::ProblemLine;
 use super::table::{bullets, indented, many};
 use super::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
-use super::{left_out, out, preflight, problems, start, web};
+use super::{left_out, out, preflight, problems, serve, start, web};
 use crate::app::{
     SourceCheck, check_bundles, check_targets, keys, rename_advice, renamed_in_files,
 };
@@ -37,9 +37,17 @@ pub async fn run(folders: &Folders, options: &CheckOptions) -> Result<(), Exit> 
     let overlay = Overlay::default();
     let (setup, mut problems) = setup::check(folders, &overlay, &start::secrets(folders, &overlay));
     let unready = problems.errors();
-    let web = web::problems(folders);
-    let has_web = !web.has_errors();
-    problems.append(web);
+    let services = [
+        ("web", web::problems(folders)),
+        ("serve oneroster", serve::problems(folders, setup.as_ref())),
+    ];
+    let mut failing_services = Vec::new();
+    for (name, found) in services {
+        if found.has_errors() {
+            failing_services.push(format!("`rollbook {name}`"));
+        }
+        problems.append(found);
+    }
     let access = MirrorAccess::of(folders, setup.ok_or_else(|| problems.clone()))?;
     let mut view = match &access.setup {
         Ok(setup) => {
@@ -51,7 +59,7 @@ pub async fn run(folders: &Folders, options: &CheckOptions) -> Result<(), Exit> 
                 problems.append(check_bundles(setup, &access.path)?);
             }
             view.unready = unready;
-            view.has_web = has_web;
+            view.failing_services = failing_services;
             view.vault = vault(folders, setup)?;
             // The mirror may know less: one that is built from nothing knows of no one.
             for refusal in refused_maskings(&folders.vault(setup), &setup.tables())? {
@@ -97,9 +105,9 @@ struct CheckView {
     jobs: usize,
     streams: usize,
     crosswalks: usize,
-    /// Whether `rollbook web` would start.
+    /// The services that would not start.
     #[serde(skip)]
-    has_web: bool,
+    failing_services: Vec<String>,
     /// Targets of crosswalks that are not in their lists.
     wrong_targets: usize,
     /// Problems with which a daemon starts and parks jobs: secrets, addresses, values that are not filled in.
@@ -252,6 +260,7 @@ fn text(view: &CheckView, width: Option<usize>) -> String {
         let crosswalks = many(view.crosswalks as u64, "crosswalk", "crosswalks");
         text.push_str(&format!(", {crosswalks}"));
     }
+    let failing;
     text.push_str(if view.ok {
         ": no problems.\n"
     } else if !view.keys_changed.is_empty() {
@@ -260,8 +269,12 @@ fn text(view: &CheckView, width: Option<usize>) -> String {
         ": the vault cannot be opened.\n"
     } else if view.unready > 0 {
         ": a daemon would start, and park the jobs that these problems concern.\n"
-    } else if !view.has_web {
-        ": a daemon would start, but `rollbook web` would not.\n"
+    } else if !view.failing_services.is_empty() {
+        failing = format!(
+            ": a daemon would start, but {} would not.\n",
+            view.failing_services.join(" and ")
+        );
+        &failing
     } else {
         ": a daemon would start, but ignore crosswalk lines with missing targets.\n"
     });

@@ -37,6 +37,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
             "streams",
             "changes",
             "export",
+            "serve",
             "why",
             "combos",
             "crosswalk",

@@ -59,6 +59,7 @@ mod runs;
 #[cfg(feature = "demo")]
 mod sandbox;
 mod schema;
+mod serve;
 #[cfg(feature = "demo")]
 mod simulated;
 mod start;
@@ -138,6 +139,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Demo(options) => demo::run(&folders, options).await,
         Command::Run => run::run(&folders).await,
         Command::Web(options) => web::run(&folders, &options).await,
+        Command::Serve(options) => serve::run(&folders, &options).await,
         Command::Sync(options) => sync::run(&folders, options).await,
         Command::Check(options) => check::run(&folders, &options).await,
         Command::Combos(options) => combos::run(&folders, &options),

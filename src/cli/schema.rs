@@ -2,6 +2,7 @@
 
 use super::out;
 use crate::connector::connector_schema;
+use crate::oneroster::config::oneroster_schema;
 use crate::setup::files::{
     bundle_schema, crosswalk_schema, job_schema, people_schema, rollbook_schema,
 };
@@ -30,6 +31,9 @@ enum SchemaKind {
     Bundle,
     /// config/web.toml
     Web,
+    /// config/oneroster.toml
+    #[value(name = "oneroster")]
+    OneRoster,
 }
 
 /// Prints the schema.
@@ -42,5 +46,6 @@ pub fn run(options: &SchemaOptions) {
         SchemaKind::Crosswalk => crosswalk_schema(),
         SchemaKind::Bundle => bundle_schema(),
         SchemaKind::Web => web_schema(),
+        SchemaKind::OneRoster => oneroster_schema(),
     });
 }

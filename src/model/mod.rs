@@ -79,8 +79,8 @@ pub use masking::Masking;
 #[cfg(test)]
 pub(crate) use name::named;
 pub use name::{
-    BundleName, ColumnName, ConnectorName, CrosswalkName, HookName, JobName, MatchName, SourceName,
-    StreamName, WebhookName,
+    BundleName, ClientName, ColumnName, ConnectorName, CrosswalkName, HookName, JobName, MatchName,
+    SourceName, StreamName, WebhookName,
 };
 pub use outcome::Outcome;
 pub use park::ParkReason;

@@ -121,6 +121,10 @@ name! {
     /// The name of a bundle of files; the name of its file.
     BundleName, MAX_LENGTH, PATTERN, "school_data_sync"
 }
+name! {
+    /// The client id of a program that reads from `rollbook serve`.
+    ClientName, MAX_LENGTH, PATTERN, "moodle"
+}
 
 fn check(text: &str, longest: usize) -> Result<(), ValueError> {
     if text.is_empty() {

@@ -39,10 +39,18 @@ const FLOORS: &[(&str, &str, &[&str])] = &[
     ("app", "daemon", &["daemon", "auth", "output"]),
     ("http_server", "", &[]),
     ("web", "", &["daemon", "http_server"]),
+    ("oneroster", "", &["http_server", "store"]),
     (
         "cli",
         "app",
-        &["app", "output", "spreadsheets", "http_server", "web"],
+        &[
+            "app",
+            "output",
+            "spreadsheets",
+            "http_server",
+            "oneroster",
+            "web",
+        ],
     ),
 ];
 

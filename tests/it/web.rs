@@ -1,8 +1,8 @@
 //! `rollbook web` from outside: its routes, its configuration, hostile clients, and what it costs.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::installation::{Config, Installation, Running};
+use crate::http_process::HttpProcess;
+use crate::installation::{Config, Installation};
 use crate::people::users;
 use crate::server::{Paging, Server, WAIT_LIMIT};
 
@@ -22,110 +23,11 @@ const UNDER_LOAD: u64 = 24 << 10;
 /// Connections of the load.
 const CLIENTS: usize = 1000;
 
-/// The page, until it is dropped.
-struct Web {
-    running: Option<Running>,
-    address: SocketAddr,
-    scheme: String,
-}
-
-impl Web {
-    fn start(installation: &Installation) -> Self {
-        let command = installation.command(&["web", "--listen", "127.0.0.1:0", "--log", "text"]);
-        let running = installation.start(command);
-        let started = Instant::now();
-        loop {
-            if let Some((scheme, address)) = shown(&running.log()) {
-                return Self {
-                    running: Some(running),
-                    address,
-                    scheme,
-                };
-            }
-            assert!(
-                started.elapsed() < WAIT_LIMIT,
-                "not ready: {}",
-                running.log()
-            );
-            thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).expect("connected");
-        stream.set_read_timeout(Some(WAIT_LIMIT)).expect("set");
-        stream
-    }
-
-    /// Sends bytes and reads to the end.
-    fn sent(&self, bytes: &str) -> String {
-        let mut stream = self.connect();
-        let _ = stream.write_all(bytes.as_bytes()); // it may have enough of it
-        let mut read = Vec::new();
-        let _ = stream.read_to_end(&mut read);
-        String::from_utf8_lossy(&read).into_owned()
-    }
-
-    /// One request; its status and its whole reply.
-    fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
-        let length = body.len();
-        let reply = self.sent(&format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
-        ));
-        let status = reply.get(9..12).and_then(|status| status.parse().ok());
-        (
-            status.unwrap_or_else(|| panic!("{method} {path}: {reply}")),
-            reply,
-        )
-    }
-
-    fn get(&self, path: &str) -> (u16, String) {
-        self.request("GET", path, "", "")
-    }
-
-    /// Memory of its own in KiB; a debug build's code is larger than what is shipped.
-    fn memory(&self) -> u64 {
-        let pid = self.running.as_ref().expect("it runs").pid();
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("RssAnon:"));
-        let number = line.and_then(|line| line.split_whitespace().next());
-        number
-            .and_then(|number| number.parse().ok())
-            .expect("a number")
-    }
-
-    fn end(mut self) {
-        let running = self.running.take().expect("it runs");
-        running.terminate();
-        let ended = running.end();
-        assert_eq!(ended.code, Some(0), "{ended:?}");
-        assert!(ended.took < Duration::from_secs(5), "{ended:?}");
-        assert!(!ended.err.contains("panic"), "{ended:?}");
-    }
-}
-
-impl Drop for Web {
-    fn drop(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            running.kill();
-        }
-    }
-}
-
-/// The address in the log.
-fn shown(log: &str) -> Option<(String, SocketAddr)> {
-    let (_, rest) = log.split_once("status page on ")?;
-    let (scheme, rest) = rest.split_once("://")?;
-    Some((scheme.to_owned(), rest.split_once('/')?.0.parse().ok()?))
-}
-
 #[test]
 fn every_path_beside_a_running_daemon() {
     let server = Server::of_users(Paging::TotalInHeader, users(10));
     let installation = Installation::new(&server, &Config::default());
-    let web = Web::start(&installation);
+    let web = HttpProcess::start(&installation, &["web"]);
     assert_eq!(web.get("/healthz").0, 503, "no daemon yet");
     assert_eq!(web.get("/status.json").0, 503);
     let daemon = installation.start(installation.command(&["run"]));
@@ -172,7 +74,7 @@ fn every_path_beside_a_running_daemon() {
 #[test]
 fn refused_requests() {
     let installation = Installation::empty();
-    let web = Web::start(&installation);
+    let web = HttpProcess::start(&installation, &["web"]);
     for (method, path, headers, expected) in [
         ("POST", "/", "", 405),
         ("TRACE", "/metrics", "", 405),
@@ -209,7 +111,7 @@ fn the_configuration_of_the_page() {
         "config/web.toml",
         "hosts = [\"rollbook.school.example\"]\ntoken = { credential = \"web_token\" }\nwebhooks = false\n",
     );
-    let web = Web::start(&installation);
+    let web = HttpProcess::start(&installation, &["web"]);
     let (status, reply) = web.get("/");
     assert_eq!(status, 401);
     assert!(reply.contains("www-authenticate: Basic"), "{reply}");
@@ -279,7 +181,7 @@ fn https_without_a_proxy() {
             certificates.join("good.pem").display()
         ),
     );
-    let web = Web::start(&installation);
+    let web = HttpProcess::start(&installation, &["web"]);
     assert_eq!(web.scheme, "https");
     assert!(
         !web.sent("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -318,7 +220,7 @@ fn a_webhook_goes_to_the_daemon_as_it_is() {
             line
         })
     });
-    let web = Web::start(&installation);
+    let web = HttpProcess::start(&installation, &["web"]);
     for expected in [202, 401, 404, 503] {
         let headers = "X-Signature: abc\r\n";
         let (status, reply) = web.request("POST", "/webhooks/north", headers, "{\"a\": 1}");
@@ -339,7 +241,7 @@ fn a_webhook_goes_to_the_daemon_as_it_is() {
 #[test]
 fn a_thousand_silent_clients_and_slow_readers_harm_no_one() {
     let installation = Installation::empty();
-    let web = Web::start(&installation);
+    let web = HttpProcess::start(&installation, &["web"]);
     assert_eq!(web.get("/").0, 200);
     let at_rest = web.memory();
     let mut silent = Vec::new();
@@ -381,7 +283,7 @@ fn a_thousand_silent_clients_and_slow_readers_harm_no_one() {
 #[test]
 fn it_is_idle_when_no_one_looks() {
     let installation = Installation::empty();
-    let web = Web::start(&installation);
+    let web = HttpProcess::start(&installation, &["web"]);
     let pid = web.running.as_ref().expect("it runs").pid();
     let spent = || {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");

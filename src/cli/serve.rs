@@ -1,0 +1,165 @@
+//! `rollbook serve`: services for programs that read the mirror over HTTP, each a process of its own that writes nothing.
+
+use secrecy::ExposeSecret as _;
+
+use super::exit::Exit;
+use super::http_service::{HttpService, serve};
+use super::mirror_access::MirrorAccess;
+use super::{out, start};
+use crate::app::unknown_bundle;
+use crate::clock::Clock;
+use crate::document::{Problem, Problems};
+use crate::http_server::config::ListenAddress;
+use crate::model::ClientName;
+use crate::model::bundle::BundleMode;
+use crate::oneroster::access::AccessKey;
+use crate::oneroster::client_secret::{hash_of, new_client_secret};
+use crate::oneroster::config::{FILE, OneRosterConfig};
+use crate::oneroster::entity::RosterEntity;
+use crate::oneroster::roster_reader::RosterReader;
+use crate::oneroster::site::OneRosterSite;
+use crate::setup::{Folders, Overlay, Setup};
+
+/// Options of `serve`.
+#[derive(Debug, clap::Args)]
+pub struct ServeOptions {
+    #[command(subcommand)]
+    what: ServeWhat,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum ServeWhat {
+    /// Serve a bundle as OneRoster 1.1, until it is stopped
+    ///
+    /// As oneroster.toml says. The mirror is only read; the daemon keeps the rows current.
+    #[command(name = "oneroster")]
+    OneRoster {
+        /// Listen here [default: `listen` of oneroster.toml, else 127.0.0.1:8182]
+        #[arg(long, value_name = "ADDRESS")]
+        listen: Option<ListenAddress>,
+    },
+    /// Make the secret of a program that reads, and print what oneroster.toml needs
+    ///
+    /// Nothing is written, and the secret is shown only now.
+    Client {
+        /// Its client id
+        name: ClientName,
+    },
+}
+
+impl ServeOptions {
+    /// Whether it runs until it is stopped.
+    pub fn is_service(&self) -> bool {
+        matches!(self.what, ServeWhat::OneRoster { .. })
+    }
+}
+
+/// What is wrong with `oneroster.toml`, and whether it fits the bundles.
+pub fn problems(folders: &Folders, setup: Option<&Setup>) -> Problems {
+    let config = match OneRosterConfig::read(&folders.config) {
+        Ok(config) => config,
+        Err(problems) => return problems,
+    };
+    let mut problems = Problems::new();
+    if let (Some(config), Some(setup)) = (config, setup)
+        && let Err((message, help)) = entities(&config.value, setup)
+    {
+        let location = config.tree.nearest_location(&["bundle"]);
+        problems.push(Problem::error(location, message).help(help));
+    }
+    problems
+}
+
+/// Serves, or makes a secret.
+pub async fn run(folders: &Folders, options: &ServeOptions) -> Result<(), Exit> {
+    match &options.what {
+        ServeWhat::OneRoster { listen } => oneroster(folders, *listen).await,
+        ServeWhat::Client { name } => client(folders, name),
+    }
+}
+
+async fn oneroster(folders: &Folders, listen: Option<ListenAddress>) -> Result<(), Exit> {
+    let Some(document) = OneRosterConfig::read(&folders.config)? else {
+        let path = folders.config.join(FILE);
+        return Err(Exit::no_configuration(format!(
+            "there is no {}; docs/reference/oneroster-service.md shows one",
+            path.display()
+        )));
+    };
+    let mut config = document.value;
+    if let Some(address) = listen {
+        config.listen = address;
+    }
+    let access = MirrorAccess::open_quietly(folders)?;
+    let entities = entities(&config, access.setup()?)
+        .map_err(|(message, help)| Exit::no_configuration(format!("{FILE}: {message}; {help}")))?;
+    let clock = Clock::system();
+    let key = AccessKey::new().map_err(|_| no_random_numbers())?;
+    let reader = RosterReader::new(access.path.clone(), config.bundle.clone(), entities);
+    let site = OneRosterSite::new(&config, key, reader, clock.clone());
+    drop(access);
+    let service = HttpService {
+        file: FILE,
+        what: "OneRoster service",
+        socket_unit: "rollbook-oneroster.socket",
+        listen: config.listen,
+        tls: config.tls.as_ref(),
+        exposure: &|address| config.exposure(address),
+    };
+    let secrets = start::secrets(folders, &Overlay::default());
+    serve(site, &service, &secrets, &clock).await
+}
+
+/// What the bundle has files of; else what is wrong with it, and what to do.
+fn entities(
+    config: &OneRosterConfig,
+    setup: &Setup,
+) -> Result<Vec<RosterEntity>, (String, String)> {
+    let name = &config.bundle;
+    let Some(bundle) = setup.bundles.get(name) else {
+        let message = unknown_bundle(setup, name.as_str());
+        let help =
+            "copy oneroster_1_1.toml to exports/ and set `mode = \"served\"` there".to_owned();
+        return Err((message, help));
+    };
+    if bundle.value.mode != BundleMode::Served {
+        let message = format!("the bundle {name} is written to files");
+        let help = format!("set `mode = \"served\"` in exports/{name}.toml, without `to`");
+        return Err((message, help));
+    }
+    let files = bundle
+        .value
+        .file
+        .iter()
+        .filter(|file| file.key == ["sourcedId"]);
+    let entities: Vec<RosterEntity> = files
+        .filter_map(|file| RosterEntity::of_file(&file.name))
+        .collect();
+    match entities.is_empty() {
+        true => {
+            let message =
+                format!("the bundle {name} has no file of OneRoster with the key `sourcedId`");
+            Err((
+                message,
+                "its files are called orgs.csv, users.csv and so on".to_owned(),
+            ))
+        }
+        false => Ok(entities),
+    }
+}
+
+fn client(folders: &Folders, name: &ClientName) -> Result<(), Exit> {
+    let secret = new_client_secret().map_err(|_| no_random_numbers())?;
+    out::text(format!(
+        "For {}:\n\n[clients.{name}]\nsecret_sha256 = \"{}\"\nscopes = [\"roster.readonly\"]\n\n\
+         For the program; the secret is not shown again:\n\nclient id      {name}\nclient secret  {}\n",
+        folders.config.join(FILE).display(),
+        hash_of(&secret),
+        secret.expose_secret()
+    ));
+    Ok(())
+}
+
+fn no_random_numbers() -> Exit {
+    Exit::failed("the system has no random numbers")
+}
