@@ -1,12 +1,14 @@
 //! The objects of a list: found, filtered, sorted. Pure.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use super::collection::{ListRelation, RosterCollection};
 use super::entity::RosterEntity;
 use super::filter::RosterFilter;
 use super::member_path::MemberPath;
 use super::parameters::ListParameters;
+use super::recent_lists::AskedList;
 use super::roster::{MemberValue, Roster, RosterTable};
 use super::route::RosterRoute;
 use super::status_info::RequestFault;
@@ -17,7 +19,7 @@ pub struct FoundList<'a> {
     /// Where they are.
     pub table: &'a RosterTable,
     /// Their numbers, in order.
-    pub rows: Vec<u32>,
+    pub rows: Arc<[u32]>,
     /// Whether it could not be sorted as was asked.
     pub is_unsorted: bool,
 }
@@ -32,11 +34,36 @@ enum SortValue {
 }
 
 impl Roster {
-    /// The rows of a list.
+    /// The rows of a list. Its next page finds them again.
     ///
     /// # Errors
     /// If there is none, or the filter is wrong.
     pub fn list(
+        &self,
+        route: &RosterRoute,
+        parameters: &ListParameters,
+    ) -> Result<FoundList<'_>, RequestFault> {
+        let asked = AskedList {
+            route: route.clone(),
+            filter: parameters.filter.clone(),
+            sort: parameters.sort.clone(),
+            is_descending: parameters.is_descending,
+        };
+        if let Some((rows, is_unsorted)) = self.recent.get(&asked) {
+            let table = self.known(route.listed())?;
+            return Ok(FoundList {
+                table,
+                rows,
+                is_unsorted,
+            });
+        }
+        let found = self.find(route, parameters)?;
+        self.recent
+            .put(asked, (Arc::clone(&found.rows), found.is_unsorted));
+        Ok(found)
+    }
+
+    fn find(
         &self,
         route: &RosterRoute,
         parameters: &ListParameters,
@@ -77,7 +104,7 @@ impl Roster {
         }
         Ok(FoundList {
             table,
-            rows,
+            rows: rows.into(),
             is_unsorted: order == Some(None),
         })
     }

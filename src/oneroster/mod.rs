@@ -13,6 +13,7 @@ mod filter;
 mod list;
 mod member_path;
 mod parameters;
+mod recent_lists;
 mod roster;
 pub mod roster_reader;
 mod route;

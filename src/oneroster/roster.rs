@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::entity::{EntityMember, MemberKind, RosterEntity};
 use super::member_path::MemberPath;
+use super::recent_lists::RecentLists;
 use crate::model::row::{Cell, Cells};
 use crate::model::scalar;
 
@@ -15,6 +16,7 @@ use crate::model::scalar;
 pub struct Roster {
     /// Of the entities of which the bundle has a file.
     tables: Vec<RosterTable>,
+    pub(super) recent: RecentLists,
 }
 
 /// The rows of an entity.
@@ -65,6 +67,7 @@ impl Roster {
         };
         Self {
             tables: entities.iter().map(table).collect(),
+            recent: RecentLists::default(),
         }
     }
 

@@ -15,6 +15,14 @@ pub enum RosterRoute {
 }
 
 impl RosterRoute {
+    /// The collection whose objects are listed.
+    pub fn listed(&self) -> RosterCollection {
+        match self {
+            Self::All(collection) | Self::One(collection, _) => *collection,
+            Self::Below(list, ..) => list.child,
+        }
+    }
+
     /// Of a path behind the base; `None` if there is nothing.
     pub fn of(path: &str) -> Option<Self> {
         let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
