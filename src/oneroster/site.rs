@@ -342,7 +342,13 @@ impl RosterQuestion {
         pages.push(("last", last));
         let links = pages.into_iter().map(|(rel, offset)| {
             let (base, path) = (&self.base, &self.path);
-            format!("<{base}{path}?limit={limit}&offset={offset}{others}>; rel=\"{rel}\"")
+            let address = format!("{base}{path}?limit={limit}&offset={offset}{others}");
+            // Some clients send them as they are, and here they would end the address.
+            let address = address
+                .replace('<', "%3C")
+                .replace('>', "%3E")
+                .replace('"', "%22");
+            format!("<{address}>; rel=\"{rel}\"")
         });
         links.collect::<Vec<_>>().join(", ")
     }

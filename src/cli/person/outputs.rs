@@ -78,15 +78,24 @@ pub(super) fn outputs(setup: &Setup, mirror: &Path, tables: &[String]) -> Vec<Co
             file,
         });
     }
-    entries.extend(setup.bundles.values().filter_map(|document| {
-        let file = bundle_path(&document.value, mirror)?;
-        Some(CopyEntry {
-            what: "a bundle for another program, perhaps with this person",
+    entries.extend(setup.bundles.values().map(|document| {
+        let (what, file) = match bundle_path(&document.value, mirror) {
+            Some(file) => (
+                "a bundle for another program, perhaps with this person",
+                file,
+            ),
+            None => (
+                "rows for programs that `rollbook serve` serves, perhaps with this person",
+                mirror.to_owned(),
+            ),
+        };
+        CopyEntry {
+            what,
             made: made(&file),
             rows: None,
             leaves: "with the rows of the mirror".to_owned(),
             file,
-        })
+        }
     }));
     entries.extend(exports(mirror).into_iter().map(|file| CopyEntry {
         what: "export about a person, perhaps this one",

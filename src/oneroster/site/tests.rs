@@ -200,3 +200,41 @@ async fn addresses_are_those_that_the_client_uses() {
         "https://roster.example:81/ims/oneroster/v1p1"
     );
 }
+
+#[test]
+fn links_lead_to_the_other_pages() {
+    let link = |query: &str, total: usize| {
+        let question = RosterQuestion {
+            route: RosterRoute::of("/users").expect("a path"),
+            parameters: ListParameters::of(query).expect("parameters"),
+            base: "http://h/v1p1".to_owned(),
+            path: "/users".to_owned(),
+            query: query.to_owned(),
+        };
+        question.link(total).replace("http://h/v1p1/users", "")
+    };
+    for (query, total, expected) in [
+        (
+            "",
+            0,
+            r#"<?limit=100&offset=0>; rel="first", <?limit=100&offset=0>; rel="last""#,
+        ),
+        (
+            "limit=10&sort=role",
+            20,
+            r#"<?limit=10&offset=0&sort=role>; rel="first", <?limit=10&offset=10&sort=role>; rel="next", <?limit=10&offset=10&sort=role>; rel="last""#,
+        ),
+        (
+            "offset=5&li%6dit=10",
+            21,
+            r#"<?limit=10&offset=0>; rel="first", <?limit=10&offset=0>; rel="prev", <?limit=10&offset=15>; rel="next", <?limit=10&offset=20>; rel="last""#,
+        ),
+        (
+            "filter=role>'a\"<'&limit=9&offset=99",
+            3,
+            r#"<?limit=9&offset=0&filter=role%3E'a%22%3C'>; rel="first", <?limit=9&offset=90&filter=role%3E'a%22%3C'>; rel="prev", <?limit=9&offset=0&filter=role%3E'a%22%3C'>; rel="last""#,
+        ),
+    ] {
+        assert_eq!(link(query, total), expected, "{query}");
+    }
+}
