@@ -37,8 +37,8 @@ pub struct HttpService<'a> {
 }
 
 /// Serves the site until SIGTERM or Ctrl-C.
-pub async fn serve<S: Site>(
-    site: S,
+pub async fn serve(
+    site: impl Site,
     service: &HttpService<'_>,
     secrets: &Secrets,
     clock: &Clock,

@@ -48,10 +48,10 @@ impl ClientTimeouts {
 }
 
 /// Serves a connection until one side ends it, a limit is reached, or the program stops.
-pub(super) async fn serve_http<S: Site>(
+pub(super) async fn serve_http(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: IpAddr,
-    site: &S,
+    site: &dyn Site,
     timeouts: &ClientTimeouts,
     stop: &CancellationToken,
 ) {

@@ -26,27 +26,17 @@ const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 const LAST_REPLIES: Duration = Duration::from_secs(3);
 
 /// Serves a [`Site`].
-pub struct HttpServer<S> {
-    site: Arc<S>,
+#[derive(Clone)]
+pub struct HttpServer {
+    site: Arc<dyn Site>,
     tls: Option<TlsAcceptor>,
     timeouts: ClientTimeouts,
     stop: CancellationToken,
 }
 
-impl<S> Clone for HttpServer<S> {
-    fn clone(&self) -> Self {
-        Self {
-            site: Arc::clone(&self.site),
-            tls: self.tls.clone(),
-            timeouts: self.timeouts,
-            stop: self.stop.clone(),
-        }
-    }
-}
-
-impl<S: Site> HttpServer<S> {
+impl HttpServer {
     /// Over plain HTTP, until `stop`.
-    pub fn new(site: S, stop: CancellationToken) -> Self {
+    pub fn new(site: impl Site, stop: CancellationToken) -> Self {
         Self {
             site: Arc::new(site),
             tls: None,
@@ -148,10 +138,11 @@ mod tests {
     use std::pin::pin;
 
     use http_body_util::Full;
-    use hyper::body::{Body, Bytes};
+    use hyper::body::{Bytes, Incoming};
     use hyper::{Request, Response};
 
     use super::*;
+    use crate::http_server::site::PendingReply;
 
     /// A site whose replies need much memory while they wait.
     struct LargeSite;
@@ -161,10 +152,12 @@ mod tests {
             true
         }
 
-        async fn reply<B: Body + Send>(&self, _: Request<B>, _: IpAddr) -> Response<Full<Bytes>> {
-            let text = [b'a'; 8 << 10];
-            yield_now().await;
-            Response::new(Full::new(Bytes::copy_from_slice(&text)))
+        fn reply(&self, _: Request<Incoming>, _: IpAddr) -> PendingReply<'_> {
+            Box::pin(async {
+                let text = [b'a'; 8 << 10];
+                yield_now().await;
+                Response::new(Full::new(Bytes::copy_from_slice(&text)))
+            })
         }
     }
 

@@ -1,12 +1,14 @@
 //! The trait of what is served.
 
-use std::error::Error;
-use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
 
 use http_body_util::Full;
-use hyper::body::{Body, Bytes};
+use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response};
+
+/// A reply that is being made. In a box, so that the server is there once for all sites.
+pub type PendingReply<'a> = Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send + 'a>>;
 
 /// What a server serves, for all connections.
 pub trait Site: Send + Sync + 'static {
@@ -14,11 +16,5 @@ pub trait Site: Send + Sync + 'static {
     fn admits(&self, peer: IpAddr) -> bool;
 
     /// Replies to one request of this peer.
-    fn reply<B>(
-        &self,
-        request: Request<B>,
-        peer: IpAddr,
-    ) -> impl Future<Output = Response<Full<Bytes>>> + Send
-    where
-        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send;
+    fn reply(&self, request: Request<Incoming>, peer: IpAddr) -> PendingReply<'_>;
 }

@@ -10,8 +10,8 @@ use super::connection::{ClientTimeouts, serve_http};
 use super::site::Site;
 
 /// Serves a connection that `client` uses; returns what the client read, and after how many seconds it ended.
-pub async fn played<S: Site, F: Future<Output = Vec<u8>>>(
-    site: &S,
+pub async fn played<F: Future<Output = Vec<u8>>>(
+    site: &dyn Site,
     room: usize,
     client: impl FnOnce(DuplexStream) -> F,
 ) -> (String, u64) {
@@ -28,7 +28,7 @@ pub async fn played<S: Site, F: Future<Output = Vec<u8>>>(
 }
 
 /// Sends a text, then reads to the end.
-pub async fn sent<S: Site>(site: &S, text: impl Into<Vec<u8>>) -> (String, u64) {
+pub async fn sent(site: &dyn Site, text: impl Into<Vec<u8>>) -> (String, u64) {
     let text = text.into();
     let send = |mut stream: DuplexStream| async move {
         let _ = stream.write_all(&text).await; // the server may have enough of it

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Body, Bytes};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::http_server::allowance::{Rate, Rated};
 use crate::http_server::reply::{FixedHeaders, HttpReply};
 use crate::http_server::request_check::RequestCheck;
-use crate::http_server::site::Site;
+use crate::http_server::site::{PendingReply, Site};
 
 const BASE: &str = "/ims/oneroster/v1p1";
 
@@ -403,12 +403,9 @@ fn busy(status: StatusCode, seconds: u64, description: &str) -> HttpReply {
     fault(&refused).with(header::RETRY_AFTER, seconds.to_string())
 }
 
-impl Site for OneRosterSite {
-    fn admits(&self, peer: IpAddr) -> bool {
-        self.check.admits(peer)
-    }
-
-    async fn reply<B>(&self, request: Request<B>, peer: IpAddr) -> Response<Full<Bytes>>
+impl OneRosterSite {
+    /// Replies to one request of this peer.
+    async fn respond<B>(&self, request: Request<B>, peer: IpAddr) -> Response<Full<Bytes>>
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send,
     {
@@ -416,6 +413,16 @@ impl Site for OneRosterSite {
         let client = self.check.client(peer, &parts.headers);
         let reply = self.answer(&parts, body, client).await;
         reply.into_response(&parts, &self.headers)
+    }
+}
+
+impl Site for OneRosterSite {
+    fn admits(&self, peer: IpAddr) -> bool {
+        self.check.admits(peer)
+    }
+
+    fn reply(&self, request: Request<Incoming>, peer: IpAddr) -> PendingReply<'_> {
+        Box::pin(self.respond(request, peer))
     }
 }
 

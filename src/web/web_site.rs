@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use http_body_util::Full;
-use hyper::body::{Body, Bytes};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header;
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::daemon::health::is_healthy;
 use crate::http_server::reply::{FixedHeaders, HttpReply};
 use crate::http_server::request_check::RequestCheck;
-use crate::http_server::site::Site;
+use crate::http_server::site::{PendingReply, Site};
 use crate::model::health::HealthMeaning;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -216,12 +216,9 @@ fn too_many(seconds: u64, line: &'static str) -> HttpReply {
     HttpReply::retry_after(StatusCode::TOO_MANY_REQUESTS, seconds, line)
 }
 
-impl Site for WebSite {
-    fn admits(&self, peer: IpAddr) -> bool {
-        self.check.admits(peer)
-    }
-
-    async fn reply<B>(&self, request: Request<B>, peer: IpAddr) -> Response<Full<Bytes>>
+impl WebSite {
+    /// Replies to one request of this peer.
+    async fn respond<B>(&self, request: Request<B>, peer: IpAddr) -> Response<Full<Bytes>>
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send,
     {
@@ -237,6 +234,16 @@ impl Site for WebSite {
             Ok(route) => self.read(&route),
         };
         reply.into_response(&parts, &self.headers)
+    }
+}
+
+impl Site for WebSite {
+    fn admits(&self, peer: IpAddr) -> bool {
+        self.check.admits(peer)
+    }
+
+    fn reply(&self, request: Request<Incoming>, peer: IpAddr) -> PendingReply<'_> {
+        Box::pin(self.respond(request, peer))
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::net::Ipv4Addr;
 
-use http_body_util::Full;
-use hyper::body::{Body, Bytes};
-use hyper::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::time::Instant;
 
 use super::*;
 use crate::http_server::reply::{FixedHeaders, HttpReply};
+use crate::http_server::site::PendingReply;
 use crate::http_server::test_client::{played, sent, statuses};
 
 const GOOD: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -22,9 +22,10 @@ impl Site for SiteOfOneReply {
         true
     }
 
-    async fn reply<B: Body + Send>(&self, request: Request<B>, _: IpAddr) -> Response<Full<Bytes>> {
+    fn reply(&self, request: Request<Incoming>, _: IpAddr) -> PendingReply<'_> {
         let reply = HttpReply::text(StatusCode::OK, "ok");
-        reply.into_response(&request.into_parts().0, &FixedHeaders::new([]))
+        let response = reply.into_response(&request.into_parts().0, &FixedHeaders::new([]));
+        Box::pin(std::future::ready(response))
     }
 }
 

@@ -46,7 +46,7 @@ impl SiteOfTest {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::<Bytes>::default()).expect("a request");
-        let response = self.0.reply(request, CLIENT).await;
+        let response = self.0.respond(request, CLIENT).await;
         (response.status().as_u16(), response)
     }
 
