@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::checked::Setup;
+use super::files::bundle::EXPORTS;
 use super::files::crosswalk::CROSSWALKS;
 
 /// The folders of one installation.
@@ -24,7 +25,7 @@ impl Folders {
 
     /// The folders whose files are the configuration.
     pub fn folders(&self) -> Vec<PathBuf> {
-        let inside = ["connectors", CROSSWALKS].map(|name| self.config.join(name));
+        let inside = ["connectors", CROSSWALKS, EXPORTS].map(|name| self.config.join(name));
         let mut folders = vec![self.config.clone(), self.jobs.clone()];
         folders.extend(inside);
         folders
