@@ -6,12 +6,12 @@ use super::exit::Exit;
 use super::http_service::{HttpService, serve};
 use super::mirror_access::MirrorAccess;
 use super::{out, start};
-use crate::app::unknown_bundle;
 use crate::clock::Clock;
+use crate::document::suggest::advice;
 use crate::document::{Problem, Problems};
 use crate::http_server::config::ListenAddress;
-use crate::model::ClientName;
 use crate::model::bundle::BundleMode;
+use crate::model::{BundleName, ClientName};
 use crate::oneroster::access::AccessKey;
 use crate::oneroster::client_secret::{hash_of, new_client_secret};
 use crate::oneroster::config::{FILE, OneRosterConfig};
@@ -82,7 +82,7 @@ async fn oneroster(folders: &Folders, listen: Option<ListenAddress>) -> Result<(
     let Some(document) = OneRosterConfig::read(&folders.config)? else {
         let path = folders.config.join(FILE);
         return Err(Exit::no_configuration(format!(
-            "there is no {}; docs/reference/oneroster-service.md shows one",
+            "there is no {}; `man rollbook-oneroster-service` shows one, and `rollbook serve client NAME` prints a part of it",
             path.display()
         )));
     };
@@ -117,10 +117,11 @@ fn entities(
 ) -> Result<Vec<RosterEntity>, (String, String)> {
     let name = &config.bundle;
     let Some(bundle) = setup.bundles.get(name) else {
-        let message = unknown_bundle(setup, name.as_str());
-        let help =
-            "copy oneroster_1_1.toml to exports/ and set `mode = \"served\"` there".to_owned();
-        return Err((message, help));
+        let help = match setup.bundles.is_empty() {
+            true => "`man rollbook-oneroster-service` shows how to make one".to_owned(),
+            false => advice(name.as_str(), setup.bundles.keys().map(BundleName::as_str)),
+        };
+        return Err((format!("there is no bundle `{name}`"), help));
     };
     if bundle.value.mode != BundleMode::Served {
         let message = format!("the bundle {name} is written to files");

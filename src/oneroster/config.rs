@@ -59,7 +59,8 @@ pub struct OneRosterConfig {
     pub trusted_proxy: Vec<ProxyAddress>,
     /// HTTPS without a proxy.
     pub tls: Option<TlsConfig>,
-    /// The programs that may read, by their client ids.
+    /// The programs that may read, by their client ids. At least one.
+    #[serde(default)]
     pub clients: BTreeMap<ClientName, OneRosterClient>,
 }
 

@@ -185,6 +185,25 @@ impl RosterEntity {
         }
     }
 
+    /// The columns that its file must have (oneroster-service.md 3).
+    pub fn required_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::AcademicSession => &["title", "type", "startDate", "endDate", "schoolYear"],
+            Self::Class => &["title", "schoolSourcedId"],
+            Self::Course => &["title"],
+            Self::Demographics => &[],
+            Self::Enrollment => &["userSourcedId", "classSourcedId", "schoolSourcedId", "role"],
+            Self::Org => &["name", "type"],
+            Self::User => &[
+                "username",
+                "givenName",
+                "familyName",
+                "role",
+                "orgSourcedIds",
+            ],
+        }
+    }
+
     /// Its collection's name: that of its path and of its file in a bundle.
     pub fn plural(self) -> &'static str {
         match self {

@@ -52,10 +52,13 @@ pub enum MemberValue<'a> {
     Items(Vec<&'a str>),
 }
 
-/// A row of the mirror that does not fit what the bundle's file promises.
+/// A row of the mirror that is none of OneRoster 1.1.
 #[derive(Debug, thiserror::Error)]
-#[error("a row of {0} has no sourcedId, or none of a file of OneRoster")]
-pub struct UnfitRow(pub String);
+#[error("the file {file} has no column `{column}`, which OneRoster 1.1 requires")]
+pub struct UnfitRow {
+    file: &'static str,
+    column: &'static str,
+}
 
 impl Roster {
     /// Without rows, of these entities.
@@ -84,7 +87,7 @@ impl Roster {
     /// Adds a row as the mirror has it.
     ///
     /// # Errors
-    /// If it has no id.
+    /// If a column is missing: the bundle is of another layout.
     pub fn add(
         &mut self,
         entity: RosterEntity,
@@ -92,16 +95,21 @@ impl Roster {
         id: &str,
         row: Option<&str>,
     ) -> Result<(), UnfitRow> {
-        let unfit = || UnfitRow(entity.plural().to_owned());
+        let file = entity.plural();
+        let unfit = |column: &'static str| move || UnfitRow { file, column };
         let Some(table) = self.tables.iter_mut().find(|table| table.entity == entity) else {
             return Ok(());
         };
-        let id: Map<String, Value> = serde_json::from_str(id).map_err(|_| unfit())?;
-        let id = id
-            .get("sourcedId")
-            .and_then(Value::as_str)
-            .ok_or_else(unfit)?;
+        let id = serde_json::from_str::<Map<String, Value>>(id).unwrap_or_default();
+        let id = id.get("sourcedId").and_then(Value::as_str);
+        let id = id.ok_or_else(unfit("sourcedId"))?;
         let row = row.and_then(|row| serde_json::from_str::<Map<String, Value>>(row).ok());
+        if let Some(row) = &row {
+            let mut required = entity.required_columns().iter().copied();
+            if let Some(column) = required.find(|column| !row.contains_key(*column)) {
+                return Err(unfit(column)());
+            }
+        }
         let cells = row.map(|row| {
             let mut bytes = Vec::new();
             for member in entity.members() {
@@ -115,7 +123,7 @@ impl Roster {
         });
         table.rows.push(RosterRow {
             id: id.into(),
-            changed: scalar::parse(changed).ok_or_else(unfit)?,
+            changed: scalar::parse(changed).unwrap_or_default(),
             is_removed,
             cells,
         });

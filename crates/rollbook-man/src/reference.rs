@@ -28,6 +28,10 @@ pub const PAGES: &[(&str, &str)] = &[
     ("rollbook-mirror", "reference/mirror.md"),
     ("rollbook-moodle", "reference/moodle.md"),
     ("rollbook-oneroster-csv", "reference/oneroster-csv.md"),
+    (
+        "rollbook-oneroster-service",
+        "reference/oneroster-service.md",
+    ),
     ("rollbook-outcomes", "reference/outcomes.md"),
     ("rollbook-packages", "reference/packages.md"),
     ("rollbook-pages", "reference/pages.md"),

@@ -1,5 +1,7 @@
 //! Lists of a small school: two schools, three users, two classes, and rows that left.
 
+use serde_json::{Map, Value};
+
 use super::*;
 use crate::oneroster::status_info::CodeMinor;
 
@@ -107,9 +109,15 @@ fn roster() -> Roster {
     for (number, (file, is_removed, id, row)) in ROWS.iter().enumerate().rev() {
         let entity = RosterEntity::of_file(&format!("{file}.csv")).expect("an entity");
         let changed = format!("2026-03-{:02}T07:00:00.000Z", number + 1);
-        let row = (!row.is_empty()).then_some(*row);
+        let row = (!row.is_empty()).then(|| {
+            let mut row: Map<String, Value> = serde_json::from_str(row).expect("JSON");
+            for column in entity.required_columns() {
+                row.entry(*column).or_insert(Value::Null);
+            }
+            Value::Object(row).to_string()
+        });
         let id = format!("{{\"sourcedId\":\"{id}\"}}");
-        let added = roster.add(entity, (&changed, *is_removed), &id, row);
+        let added = roster.add(entity, (&changed, *is_removed), &id, row.as_deref());
         added.expect("it has an id");
     }
     roster.finish();
@@ -376,5 +384,31 @@ fn an_object_has_its_values_as_json() {
     assert_eq!(
         json("teachers", "b", Some(&wanted)),
         serde_json::json!({"sourcedId": "b", "role": "teacher"})
+    );
+}
+
+#[test]
+fn a_bundle_of_another_layout_is_no_roster() {
+    let mut roster = Roster::new(&[RosterEntity::User]);
+    let row = r#"{"username":"a","givenName":"A","familyName":"B","enabledUser":"true"}"#;
+    let time = ("2026-03-01T07:00:00.000Z", false);
+    let error = roster.add(RosterEntity::User, time, r#"{"sourcedId":"a"}"#, Some(row));
+    assert_eq!(
+        error.expect_err("OneRoster 1.2 has roles.csv").to_string(),
+        "the file users has no column `role`, which OneRoster 1.1 requires"
+    );
+    assert!(
+        roster
+            .add(RosterEntity::User, time, r#"{"id":"a"}"#, None)
+            .is_err()
+    );
+    assert!(
+        roster
+            .add(RosterEntity::User, time, r#"{"sourcedId":"a"}"#, None)
+            .is_ok()
+    );
+    assert!(
+        roster.add(RosterEntity::Org, time, "", None).is_ok(),
+        "not served"
     );
 }
