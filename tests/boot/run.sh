@@ -11,6 +11,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${ROLLBOOK_BOOT_CACHE:-${TMPDIR:-/tmp}/rollbook-boot-$(id -u)}
+included=systemd,systemd-sysv,dbus,adduser,ca-certificates,curl,sqlite3
 # Longer than any step takes: a boot that hangs ends here.
 boot_limit=20s
 checks_limit=300s
@@ -44,13 +45,13 @@ need_tools() {
     [ -n "$suite" ] || skip "the program was built on something else than a released Debian"
 }
 
-# A minimal Debian with systemd; created once.
+# A minimal Debian with systemd; created once, and again when it must include something else.
 make_base() {
-    base=$cache/$suite.tar
+    base=$cache/$suite-$(cksum <<<"$included" | cut -d' ' -f1).tar
     [ ! -e "$base" ] || return 0
     mkdir -p "$cache"
     echo "# bootstrapping $suite, a minute or two"
-    mmdebstrap --format=tar --variant=essential --include=systemd,systemd-sysv,dbus,adduser,ca-certificates,sqlite3 \
+    mmdebstrap --format=tar --variant=essential --include="$included" \
         "$suite" "$base.part" >"$cache/mmdebstrap.log" 2>&1 ||
         skip "no Debian can be bootstrapped here: $(last_line "$cache/mmdebstrap.log")"
     mv "$base.part" "$base"

@@ -27,6 +27,7 @@ a_removed_package_leaves_configuration_and_mirror() {
     dpkg --remove rollbook || return 1
     is ActiveState inactive || return 1
     ! systemctl --quiet is-active rollbook-web.socket || { echo "the page's socket is open"; return 1; }
+    ! systemctl --quiet is-active rollbook-oneroster.socket rollbook-oneroster.service || { echo "rosters are served"; return 1; }
     [ ! -e /usr/bin/rollbook ] && [ -e /etc/rollbook/rollbook.toml ] || return 1
     query_returns "PRAGMA integrity_check" ok
 }

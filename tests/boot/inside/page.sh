@@ -8,7 +8,7 @@ PAGE=(
     the_report_is_written_by_its_timer
 )
 
-# A reply of the page; the minimal Debian has no curl.
+# A reply of the page.
 page_reply() {
     local method=$1 path=$2
     (
