@@ -28,7 +28,7 @@ pub struct ServedReader {
 pub enum ServedNews<B> {
     /// Nothing.
     Same,
-    /// It is not in the mirror, or not any more.
+    /// It has no rows in the mirror: it was not written yet, or is one of files now. Never an empty roster.
     NotWritten,
     /// All its rows were passed.
     Read,
@@ -53,7 +53,7 @@ impl ServedReader {
     /// When the mirror cannot be read.
     pub fn rows_if_new<B>(
         &mut self,
-        each: impl FnMut(ServedRow<'_>) -> ControlFlow<B>,
+        mut each: impl FnMut(ServedRow<'_>) -> ControlFlow<B>,
     ) -> Result<ServedNews<B>, StoreError> {
         let file = fs::metadata(&self.mirror).map_err(|source| StoreError::Disk {
             path: self.mirror.clone(),
@@ -73,10 +73,18 @@ impl ServedReader {
         let news = match made {
             _ if !is_new && made == self.made => ServedNews::Same,
             None => ServedNews::NotWritten,
-            Some(_) => match served_rows(&moment, &self.bundle, each)? {
-                None => ServedNews::Read,
-                Some(end) => return Ok(ServedNews::Stopped(end)),
-            },
+            Some(_) => {
+                let mut has_rows = false;
+                let end = served_rows(&moment, &self.bundle, |row| {
+                    has_rows = true;
+                    each(row)
+                })?;
+                match end {
+                    Some(end) => return Ok(ServedNews::Stopped(end)),
+                    None if has_rows => ServedNews::Read,
+                    None => ServedNews::NotWritten,
+                }
+            }
         };
         drop(moment);
         self.made = made;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::kept::{KeptContent, KeptRow, ServedUpdate, kept_rows};
 use super::served::served_rows;
+use super::served_reader::{ServedNews, ServedReader};
 use super::state::{BundleState, save};
 use super::*;
 use crate::model::bundle::{BundleParameter, BundleReference};
@@ -446,4 +447,57 @@ async fn rows_that_are_served_say_when_they_changed_and_stay_for_a_while() {
         back,
         "one is back, one is forgotten"
     );
+}
+
+#[tokio::test]
+async fn rows_are_read_when_they_were_written_and_no_rows_are_no_roster() {
+    let mirror = mirror(&people(&[("1", "Ann", "")])).await;
+    let name: BundleName = named("own");
+    let questions = [question(
+        "people",
+        &["id"],
+        "SELECT id, name FROM north_people",
+    )];
+    let mut reader = ServedReader::new(mirror.path.clone(), name.clone());
+    let mut read = || {
+        let mut rows = 0;
+        let news = reader.rows_if_new(|_| {
+            rows += 1;
+            ControlFlow::<()>::Continue(())
+        });
+        (news.expect("readable"), rows)
+    };
+    assert_eq!(read(), (ServedNews::NotWritten, 0));
+    assert_eq!(read(), (ServedNews::Same, 0));
+    let write = async |second: i64, content: fn(jiff::Timestamp) -> KeptContent| {
+        let at = jiff::Timestamp::from_second(second).expect("a time");
+        let kept = {
+            let moment = Moment::now(&mirror.path).expect("now");
+            let rows = moment.bundle(("own", None), &questions, &BTreeMap::new());
+            kept_rows(&rows.expect("asked"), content(at), true).expect("kept")
+        };
+        let state = BundleState {
+            made: Some(at),
+            ..BundleState::default()
+        };
+        let saved = name.clone();
+        let save =
+            move |connection: &mut Connection| save(connection, &saved, &state, &kept, content(at));
+        mirror.store.write(save).await.expect("recorded");
+    };
+    let served = |at| {
+        KeptContent::Served(ServedUpdate {
+            at,
+            removed_since: at,
+            is_erased: false,
+        })
+    };
+    write(1, served).await;
+    assert_eq!(read(), (ServedNews::Read, 1));
+    assert_eq!(read(), (ServedNews::Same, 0));
+    write(2, served).await;
+    assert_eq!(read(), (ServedNews::Read, 1));
+    // The admin made it a bundle of files: that is no empty school.
+    write(3, |_| KeptContent::Fingerprints).await;
+    assert_eq!(read(), (ServedNews::NotWritten, 0));
 }
