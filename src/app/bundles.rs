@@ -231,8 +231,12 @@ impl App {
 
     /// Writes all bundles again, because what they hold was erased; gives what still holds it, and why.
     pub(super) async fn bundles_again(&self) -> Result<Vec<String>, StoreError> {
-        let expire = |connection: &mut _| state::expire(connection);
-        self.store().write(expire).await?;
+        {
+            // An attempt that began before the erasure must not say afterwards that all is written.
+            let _alone = self.copying.lock().await;
+            let expire = |connection: &mut _| state::expire(connection);
+            self.store().write(expire).await?;
+        }
         self.write_due_bundles(&CancellationToken::new()).await;
         let (setup, reader) = (self.setup(), self.store().reader()?);
         let left = bundle_states(&setup, &reader)?.into_iter();
@@ -457,9 +461,11 @@ fn attempt(
 }
 
 impl BundleAttempt {
-    /// The time of the bundle. If the clock was set back, no consumer sees a time before the last one.
+    /// The time of the bundle: after the last one, even if the clock was set back.
     fn time(&self) -> Timestamp {
-        self.before.made.map_or(self.now, |made| made.max(self.now))
+        let after =
+            |made| scalar::saturating_add(made, SignedDuration::from_millis(1)).max(self.now);
+        self.before.made.map_or(self.now, after)
     }
 
     /// What is kept of its rows.

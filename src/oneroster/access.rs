@@ -1,4 +1,4 @@
-//! RosterAccess tokens: signed with a key of this process, so that nothing is kept of them. A restart ends all of them.
+//! Access tokens: signed with a key of this process, so that nothing is kept of them. A restart ends all of them.
 
 use std::time::Duration;
 

@@ -69,7 +69,7 @@ impl FromStr for ClientSecretHash {
 text_value!(
     ClientSecretHash,
     pattern = r"^[0-9A-Fa-f]{64}$",
-    example = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    example = "8ba834d2fc8681b1d83d9a8ce7936980e9c8596a334f5d28d360b4824aff6a25"
 );
 
 /// A new secret, 43 characters.

@@ -38,7 +38,8 @@ const CLASSES: RosterCollection = all("classes", RosterEntity::Class);
 const COURSES: RosterCollection = all("courses", RosterEntity::Course);
 const ENROLLMENTS: RosterCollection = all("enrollments", RosterEntity::Enrollment);
 const USERS: RosterCollection = all("users", RosterEntity::User);
-const SCHOOLS: RosterCollection = some("schools", RosterEntity::Org, "type", "school");
+/// Schools, among all organisations.
+pub const SCHOOLS: RosterCollection = some("schools", RosterEntity::Org, "type", "school");
 const STUDENTS: RosterCollection = some("students", RosterEntity::User, "role", "student");
 const TEACHERS: RosterCollection = some("teachers", RosterEntity::User, "role", "teacher");
 const TERMS: RosterCollection = some("terms", RosterEntity::AcademicSession, "type", "term");

@@ -207,7 +207,7 @@ fn wanted(
         MemberKind::Date if is_day(value) => no_contains(Wanted::Day(value.to_owned())),
         MemberKind::Date => Err(RequestFault::data("the value is no date")),
         MemberKind::Boolean if is_order => Err(RequestFault::data("true and false have no order")),
-        MemberKind::Boolean => match value.to_ascii_lowercase().as_str() {
+        MemberKind::Boolean => match value {
             "true" => no_contains(Wanted::Boolean(true)),
             "false" => no_contains(Wanted::Boolean(false)),
             _ => Err(RequestFault::data("the value is neither true nor false")),

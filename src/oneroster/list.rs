@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use super::collection::{ListRelation, RosterCollection};
+use super::collection::{ListRelation, RosterCollection, SCHOOLS};
 use super::entity::RosterEntity;
 use super::filter::RosterFilter;
 use super::member_path::MemberPath;
@@ -79,6 +79,7 @@ impl Roster {
                 }
                 self.object(list.parent, id)?;
                 if let Some(school) = school {
+                    self.object(SCHOOLS, school)?;
                     let classes = self.known(list.parent)?;
                     let class = classes.find(id).ok_or_else(no_object)?;
                     let is_its = classes.naming("school", school).contains(&class);

@@ -104,7 +104,8 @@ impl Roster {
         let id = id.get("sourcedId").and_then(Value::as_str);
         let id = id.ok_or_else(unfit("sourcedId"))?;
         let row = row.and_then(|row| serde_json::from_str::<Map<String, Value>>(row).ok());
-        if let Some(row) = &row {
+        // A row that left has the columns of its time.
+        if let (Some(row), false) = (&row, is_removed) {
             let mut required = entity.required_columns().iter().copied();
             if let Some(column) = required.find(|column| !row.contains_key(*column)) {
                 return Err(unfit(column)());
@@ -256,7 +257,11 @@ impl RosterTable {
                 _ => Vec::new(),
             };
             for id in ids {
-                index.entry(id.into()).or_default().push(row);
+                let rows = index.entry(id.into()).or_default();
+                // A vendor may name one twice.
+                if rows.last() != Some(&row) {
+                    rows.push(row);
+                }
             }
         }
         index

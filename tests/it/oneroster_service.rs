@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::http_process::HttpProcess;
 use crate::installation::{Config, Installation, NO_TICK};
 use crate::people::{key, roster, user};
+use crate::privacy::{files, is_in};
 use crate::queries::{change, list, one};
 use crate::server::{Paging, Server, WAIT_LIMIT};
 
@@ -47,6 +48,7 @@ impl ServedSchool {
                     row["agents"] = serde_json::json!([]);
                 }
                 rows[3]["givenName"] = "Zoë, \"the\" second".into();
+                rows[3]["username"] = "zq77canary".into();
                 rows[4]["email"] = "".into();
                 rows[5]["agents"] = serde_json::json!([{ "sourcedId": key(3), "type": "user" }]);
             }
@@ -325,6 +327,7 @@ fn who_was_erased_leaves_an_id_that_says_so() {
     let service = school.serve();
     let path = format!("/users/{}", key(3));
     assert!(service.get(&path).1.contains("Zoë"));
+    assert_eq!(school.installation.run(&["backup"]).code, Some(0));
     let erased = school
         .installation
         .run(&["erase", "own_users", &key(3), "--yes"]);
@@ -352,6 +355,10 @@ fn who_was_erased_leaves_an_id_that_says_so() {
     );
     assert_eq!(kept, 0);
     service.http.end();
+    let folder = school.installation.mirror();
+    for (name, bytes) in files(folder.parent().expect("a folder")) {
+        assert!(!is_in("zq77canary", &bytes), "{name}");
+    }
 }
 
 #[test]

@@ -217,7 +217,7 @@ fn a_filter_is_one_condition_or_two() {
         ("/users", "familyName<='Abel'", Ok("b")),
         ("/users", "role!='student'", Ok("b d")),
         ("/users", "status='tobedeleted'", Ok("c d")),
-        ("/users", "enabledUser='TRUE'", Ok("a")),
+        ("/users", "enabledUser='true'", Ok("a")),
         ("/users", "enabledUser!='true'", Ok("b c d")),
         ("/users", "orgs.sourcedId~'s2,x'", Ok("a")),
         ("/users", "orgs.sourcedId='s2,s1'", Ok("a")),
@@ -293,7 +293,7 @@ fn a_filter_is_one_condition_or_two() {
         ("/users", "role='a' AND", Err(CodeMinor::InvalidData)),
         ("/users", "='a'", Err(CodeMinor::InvalidData)),
         ("/users", "orgs.sourcedId>'a'", Err(CodeMinor::InvalidData)),
-        ("/users", "enabledUser='yes'", Err(CodeMinor::InvalidData)),
+        ("/users", "enabledUser='TRUE'", Err(CodeMinor::InvalidData)),
         (
             "/users",
             "dateLastModified>'yesterday'",

@@ -58,7 +58,7 @@ pub fn kept_rows(
     content: KeptContent,
     all: bool,
 ) -> Result<Vec<KeptRow>, StoreError> {
-    let mut kept = Vec::new();
+    let mut kept = of_other_files(rows)?;
     for (number, file) in rows.files.iter().enumerate() {
         if file.key.is_empty() {
             continue;
@@ -96,6 +96,27 @@ pub fn kept_rows(
         })?;
     }
     Ok(kept)
+}
+
+/// The rows of files that the bundle had and has no more: they left too.
+fn of_other_files(rows: &BundleRows<'_>) -> Result<Vec<KeptRow>, StoreError> {
+    let files: Vec<&str> = rows.files.iter().map(|file| file.name.as_str()).collect();
+    let files = serde_json::to_string(&files).unwrap_or_default();
+    let sql = "SELECT file, key FROM main.rollbook_bundle_rows WHERE bundle = ?1 AND file NOT IN (SELECT value FROM json_each(?2))";
+    let left = |row: &rusqlite::Row<'_>| {
+        Ok(KeptRow {
+            file: row.get(0)?,
+            key: row.get(1)?,
+            row: None,
+        })
+    };
+    rows.connection
+        .prepare(sql)
+        .and_then(|mut statement| {
+            let rows = statement.query_map([rows.name, &files], left)?;
+            rows.collect()
+        })
+        .map_err(StoreError::sql("look for files that a bundle has no more"))
 }
 
 /// Some values of a row by column, as JSON.

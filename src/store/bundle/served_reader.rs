@@ -20,7 +20,8 @@ pub struct ServedReader {
     bundle: BundleName,
     /// With device and number of the file that it reads: a restored mirror is another one.
     connection: Option<(Connection, (u64, u64))>,
-    made: Option<Timestamp>,
+    /// Of the state at the last reading: an erasure changes the second.
+    seen: (Option<Timestamp>, Option<String>),
 }
 
 /// What has happened to a bundle since the last reading.
@@ -43,7 +44,7 @@ impl ServedReader {
             mirror,
             bundle,
             connection: None,
-            made: None,
+            seen: (None, None),
         }
     }
 
@@ -69,9 +70,10 @@ impl ServedReader {
         let moment = connection
             .unchecked_transaction()
             .map_err(StoreError::sql("read the rows that are served"))?;
-        let made = state(&moment, &self.bundle)?.made;
-        let news = match made {
-            _ if !is_new && made == self.made => ServedNews::Same,
+        let state = state(&moment, &self.bundle)?;
+        let seen = (state.made, state.definition);
+        let news = match seen.0 {
+            _ if !is_new && seen == self.seen => ServedNews::Same,
             None => ServedNews::NotWritten,
             Some(_) => {
                 let mut has_rows = false;
@@ -87,7 +89,7 @@ impl ServedReader {
             }
         };
         drop(moment);
-        self.made = made;
+        self.seen = seen;
         self.connection = Some((connection, file));
         Ok(news)
     }

@@ -169,6 +169,39 @@ pub fn expire(connection: &Connection) -> Result<(), StoreError> {
         .map_err(StoreError::sql("make the bundles due"))
 }
 
+/// Forgets all values of rows of bundles in a copy of the mirror in which someone was erased; the bundles are due when it is
+/// restored. Fingerprints stay, for the guard.
+///
+/// # Errors
+/// When the copy cannot be written.
+pub fn forget_values(connection: &Connection) -> Result<(), StoreError> {
+    let what = StoreError::sql("forget the rows of bundles");
+    for (table, sql) in [
+        ("rollbook_served_rows", "DELETE FROM rollbook_served_rows"),
+        (
+            "rollbook_bundle_rows",
+            "UPDATE rollbook_bundle_rows SET row = NULL",
+        ),
+        (
+            "rollbook_bundles",
+            "UPDATE rollbook_bundles SET definition = NULL",
+        ),
+    ] {
+        // A copy of an older version has no bundles.
+        let is_there: bool = connection
+            .query_row(
+                "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)",
+                [table],
+                |row| row.get(0),
+            )
+            .map_err(&what)?;
+        if is_there {
+            connection.execute(sql, []).map_err(&what)?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether anything is kept of other bundles than these.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::apply;
 use crate::model::Table;
 use crate::replacement::{folder_of, sync_folder};
+use crate::store::bundle::state::forget_values;
 use crate::store::database::{APPLICATION, reader};
 use crate::store::error::StoreError;
 use crate::store::maintenance::{
@@ -204,6 +205,7 @@ fn rewrite(
     refuse_other_keys(&tables, |table| refused_masking(mirror, table), "delete it")?;
     let found = find(&transaction, list, &tables)?;
     apply(&transaction, &found, &tables, &[])?;
+    forget_values(&transaction)?;
     if suppression::has_tables(&transaction).map_err(&what)? {
         suppression::inherit(mirror, &transaction, |state| match state {
             ErasureState::Lifted => ErasureState::Lifted,
@@ -291,6 +293,7 @@ pub fn replay(copy: &Path, vault: &Vault, mirror: &Path) -> Result<Option<u64>, 
     let tables = tables_of(&transaction, &rules)?;
     let found = find(&transaction, &list, &tables)?;
     let erased = apply(&transaction, &found, &tables, &[])?;
+    forget_values(&transaction)?;
     suppression::set_pending(&transaction)?; // other copies, and this backup, are next
     transaction.commit().map_err(&what)?;
     Ok(Some(erased.rows()))
