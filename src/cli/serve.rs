@@ -128,18 +128,27 @@ fn entities(
         let help = format!("set `mode = \"served\"` in exports/{name}.toml, without `to`");
         return Err((message, help));
     }
-    let files = bundle
-        .value
-        .file
-        .iter()
-        .filter(|file| file.key == ["sourcedId"]);
-    let entities: Vec<RosterEntity> = files
-        .filter_map(|file| RosterEntity::of_file(&file.name))
-        .collect();
+    let mut entities = Vec::new();
+    for file in &bundle.value.file {
+        let Some(entity) = RosterEntity::of_file(&file.name) else {
+            continue;
+        };
+        if file.key != ["sourcedId"] {
+            let message = format!(
+                "the key of {} in the bundle {name} is not `sourcedId`",
+                file.name
+            );
+            return Err((message, "set `key = [\"sourcedId\"]`".to_owned()));
+        }
+        if entities.contains(&entity) {
+            let message = format!("the bundle {name} has two files of {}", entity.plural());
+            return Err((message, "join their questions".to_owned()));
+        }
+        entities.push(entity);
+    }
     match entities.is_empty() {
         true => {
-            let message =
-                format!("the bundle {name} has no file of OneRoster with the key `sourcedId`");
+            let message = format!("the bundle {name} has no file of OneRoster");
             Err((
                 message,
                 "its files are called orgs.csv, users.csv and so on".to_owned(),

@@ -408,10 +408,28 @@ fn a_service_that_cannot_be_is_refused_with_what_to_do() {
         check.err.contains("is written to files") || check.out.contains("is written to files"),
         "{check:?}"
     );
-    school.installation.write(
-        "config/exports/roster.toml",
-        &bundle.replace("mode = \"served\"", "mode = \"served\"\nto = \"x\""),
-    );
-    let check = school.installation.run(&["check"]);
-    assert!((check.out + &check.err).contains("has no files, so `to` is not used"));
+    for (edited, expected) in [
+        (
+            bundle.replace("mode = \"served\"", "mode = \"served\"\nto = \"x\""),
+            "has no files, so `to` is not used",
+        ),
+        (
+            bundle.replacen("key = [\"sourcedId\"]", "key = [\"name\"]", 1),
+            "the key of orgs.csv in the bundle roster is not `sourcedId`",
+        ),
+        (
+            format!(
+                "{bundle}\n[[file]]\nname = \"orgs.tsv\"\nkey = [\"sourcedId\"]\nsql = \"SELECT 1 AS sourcedId\"\n"
+            ),
+            "the bundle roster has two files of orgs",
+        ),
+    ] {
+        assert_ne!(edited, bundle, "{expected}");
+        school
+            .installation
+            .write("config/exports/roster.toml", &edited);
+        let check = school.installation.run(&["check"]);
+        let text = check.out + &check.err;
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
 }
