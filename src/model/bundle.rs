@@ -15,7 +15,7 @@ pub enum BundleParameter {
     Text(String),
 }
 
-/// What the files hold.
+/// What is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

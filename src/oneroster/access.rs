@@ -10,7 +10,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use super::scope::RosterScopes;
 
-/// How long a token is good for.
+/// How long a token is valid.
 pub const TOKEN_LIFE: Duration = Duration::from_secs(3600);
 
 /// Bytes of the signature.
@@ -37,7 +37,7 @@ impl AccessKey {
         hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map(Self)
     }
 
-    /// A token that is good from now on.
+    /// A token that is valid from now on.
     pub fn token(&self, access: &RosterAccess, now: Duration) -> String {
         let end = (now + TOKEN_LIFE).as_nanos() as u64; // 584 years
         let mut bytes = vec![access.scopes.bits()];
@@ -48,7 +48,7 @@ impl AccessKey {
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// What a token says; `None` if it is not ours, or over.
+    /// What a token says; `None` if it is forged or expired.
     pub fn access(&self, token: &[u8], now: Duration) -> Option<RosterAccess> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).ok()?;
         let at = bytes.len().checked_sub(SIGNATURE)?;

@@ -1,4 +1,4 @@
-//! `filter`: one or two conditions about members (oneroster-service.md 6).
+//! `filter`: one or two conditions about members (oneroster-service.md 7).
 //!
 //! A quotation mark inside a value is written twice.
 

@@ -1,4 +1,4 @@
-//! The parameters of a list and of an object (oneroster-service.md 4 to 6).
+//! The parameters of a list and of an object (oneroster-service.md 4 to 7).
 
 use super::status_info::RequestFault;
 

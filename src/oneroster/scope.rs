@@ -1,4 +1,4 @@
-//! What a client may read (oneroster-service.md 7).
+//! What a client may read (oneroster-service.md 2 and 9).
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use super::entity::RosterEntity;
 use super::route::RosterRoute;
 use crate::document::text_value::{ValueError, text_value};
 
-/// What stands in front of the short names.
+/// The prefix of the full names.
 const PREFIX: &str = "https://purl.imsglobal.org/spec/or/v1p1/scope/";
 
 /// One right.

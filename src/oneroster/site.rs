@@ -42,7 +42,7 @@ const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 /// When to ask again while there are no rows, or slow readers hold all room, in seconds.
 const RETRY_AFTER: u64 = 10;
 
-/// How much a client may ask (oneroster-service.md 9).
+/// How much a client may ask (oneroster-service.md 8 rule 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum OneRosterRequest {
     Read,
@@ -161,7 +161,7 @@ impl OneRosterSite {
         let Some(token) = token else {
             return Err(unauthorized("the request has no bearer token", "Bearer"));
         };
-        // A signature cannot be guessed, so who guesses in vain stops nobody else behind the same address.
+        // A signature cannot be guessed, so a client that tries tokens does not stop others behind the same address.
         let Some(access) = self.issuer.key().access(token, self.clock.running()) else {
             let challenge = "Bearer error=\"invalid_token\"";
             return Err(match self.check.take(OneRosterRequest::Refused, client) {

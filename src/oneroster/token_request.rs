@@ -121,8 +121,8 @@ impl TokenIssuer {
         };
         let client = self.clients.iter().find(|(name, ..)| name == id);
         // An unknown client takes as long as a wrong secret.
-        let nobody = ClientSecretHash::of("");
-        let hash = client.map_or(&nobody, |(_, hash, _)| hash);
+        let no_client = ClientSecretHash::of("");
+        let hash = client.map_or(&no_client, |(_, hash, _)| hash);
         let is_right = hash.is_of(secret) && !secret.is_empty();
         let Some((name, _, held)) = client.filter(|_| is_right) else {
             return Err(TokenFault::InvalidClient);

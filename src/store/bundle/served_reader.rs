@@ -1,4 +1,4 @@
-//! Reads the rows that are served again when the bundle was written, and only then.
+//! Reads the rows that are served, again when the bundle was written or the mirror is another file, and only then.
 
 use std::fs;
 use std::ops::ControlFlow;
