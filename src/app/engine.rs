@@ -15,7 +15,7 @@ use crate::connector::connector_schema;
 use crate::daemon::status::{MOST_PLACES, ProblemPlace};
 use crate::daemon::webhook_request::WebhookRequest;
 use crate::daemon::{
-    AdminResult, Engine, Entry, JobCondition, LoadedFiles, Refusal, RunRequest, WebhookResult,
+    AdminResult, Conditions, Engine, Entry, LoadedFiles, Refusal, RunRequest, WebhookResult,
 };
 use crate::document::without_values::{names_of, without_values};
 use crate::document::{Problem, Problems, RenderStyle, Severity};
@@ -282,16 +282,8 @@ impl Engine for DaemonEngine {
         async move { app.handle_webhook(&request, &reported) }.boxed()
     }
 
-    fn job_conditions(&self) -> Result<Vec<JobCondition>, String> {
-        let reader = self
-            .app
-            .store()
-            .reader()
-            .map_err(|error| error.to_string())?;
-        let conditions = self.jobs().into_iter();
-        let conditions = conditions.map(|entry| self.condition(&reader, entry));
-        let conditions: Result<_, StoreError> = conditions.collect();
-        conditions.map_err(|error| error.to_string())
+    fn conditions(&self) -> Result<Conditions, String> {
+        self.read_conditions().map_err(|error| error.to_string())
     }
 
     fn is_disk_full(&self) -> bool {

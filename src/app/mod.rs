@@ -7,6 +7,7 @@
 mod admin_requests;
 mod alerts;
 mod bundles;
+mod conditions;
 mod copy;
 mod engine;
 mod erasures;
@@ -46,6 +47,7 @@ pub use bundles::{
     BundleAction, BundleFailure, BundleReport, bundle_path, bundle_states, check_bundles, dry_run,
     unknown_bundle,
 };
+pub use conditions::outputs;
 pub use copy::{copies, copy_path};
 pub use engine::DaemonEngine;
 pub use erasures::folders_of_backups;

@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::out;
 use super::ticks::{UpcomingTick, ticks_unless_paused};
-use crate::app::{held_stream, run_history};
+use crate::app::{held_stream, outputs, run_history};
 use crate::clock::Clock;
 use crate::daemon::status::{DaemonState, JobStatus, PauseStatus, Status};
 use crate::model::run_history::JobRuns;
@@ -58,9 +58,12 @@ fn page(access: &MirrorAccess, now: Timestamp) -> Result<String, Exit> {
     if setup.is_some_and(|setup| setup.config.store.backup.is_some()) {
         jobs.push(backup(mirror, setup, daemon.as_ref(), now)?);
     }
+    let outputs = setup.map(|setup| outputs(setup, mirror)).transpose()?;
+    let outputs = outputs.unwrap_or_default();
     Ok(report::report(&ReportView {
         daemon: daemon.as_ref(),
         jobs: &jobs,
+        outputs: &outputs,
         history: &history,
         now,
     }))

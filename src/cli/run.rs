@@ -185,7 +185,7 @@ fn log(event: &Event) {
         ),
         Event::ClockSteady => tracing::debug!("the clock was not set for a day"),
         Event::Planned(_) => tracing::debug!("ticks planned"),
-        Event::Conditions(_) => tracing::debug!("the conditions of the jobs have changed"),
+        Event::Conditions(_) => tracing::debug!("the conditions of jobs or outputs have changed"),
         // Each run that fails reports it as an error.
         Event::DiskFull(true) => tracing::warn!("the disk or a quota is full"),
         Event::DiskFull(false) => tracing::info!("the disk has room again"),

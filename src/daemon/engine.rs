@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock_rule::{ClockStep, shown};
 use super::control::RunRequest;
-use super::status::{HeldStream, ProblemPlace};
+use super::status::{HeldStream, Outputs, ProblemPlace};
 use super::webhook_request::{WebhookAnswer, WebhookRequest};
 use super::webhooks::EarlyRun;
 use crate::model::{EntryName, Outcome, ParkReason, Pause, RunStart, SourceName};
@@ -73,8 +73,8 @@ pub trait Engine: Send + Sync + 'static {
     /// Counts starts and ends of the mirror's write transactions; odd during one.
     fn write_counter(&self) -> u64;
 
-    /// The condition of every job; the error is a message.
-    fn job_conditions(&self) -> Result<Vec<JobCondition>, String>;
+    /// The condition of jobs, bundles and hooks; the error is a message.
+    fn conditions(&self) -> Result<Conditions, String>;
 
     /// Whether the disk has no room for what runs have to write; the loop continues.
     fn is_disk_full(&self) -> bool;
@@ -135,6 +135,15 @@ pub struct NextTick {
     pub pause: Option<Pause>,
 }
 
+/// What the mirror knows of jobs and outputs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// Of every job.
+    pub jobs: Vec<JobCondition>,
+    /// Of bundles and hooks.
+    pub outputs: Outputs,
+}
+
 /// What is known of a job besides its ticks and runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobCondition {
@@ -183,8 +192,8 @@ pub enum Event {
     DiskFull(bool),
     /// Another program keeps the write-ahead log from being emptied, and it has this many bytes; or it was emptied.
     LogHeld(Option<u64>),
-    /// Conditions have changed: those of all jobs.
-    Conditions(Vec<JobCondition>),
+    /// Conditions have changed.
+    Conditions(Conditions),
     /// The loop has completed a turn, and every run and the mirror's writer make progress.
     Alive,
     /// A run or the mirror's writer made no progress. No [`Event::Alive`] follows while that lasts.

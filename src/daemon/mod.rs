@@ -33,7 +33,8 @@ pub use changes::Changes;
 pub use clock_rule::ClockStep;
 pub use control::{ControlHandle, RunNow, RunRequest};
 pub use engine::{
-    AdminResult, Engine, Entry, Event, JobCondition, NextTick, Refusal, SkipReason, WebhookResult,
+    AdminResult, Conditions, Engine, Entry, Event, JobCondition, NextTick, Refusal, SkipReason,
+    WebhookResult,
 };
 pub use history_file::HistoryFile;
 pub use loaded_files::{LoadedFiles, content_on_disk};

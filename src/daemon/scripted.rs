@@ -208,8 +208,8 @@ impl Engine for ScriptedEngine {
         async move { WebhookResult { answer, runs } }.boxed()
     }
 
-    fn job_conditions(&self) -> Result<Vec<JobCondition>, String> {
-        Ok(Vec::new())
+    fn conditions(&self) -> Result<Conditions, String> {
+        Ok(Conditions::default())
     }
 
     fn host(&self) -> String {

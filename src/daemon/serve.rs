@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::clock_rule::ClockStep;
 use super::control::{ControlHandle, RunRequest};
-use super::engine::{Engine, Event, JobCondition, NextTick, SkipReason};
+use super::engine::{Conditions, Engine, Event, NextTick, SkipReason};
 use super::runs::{EventSink, Runs, skip_tick};
 use super::signals::Signals;
 use super::timetable::{LoadReason, MAX_SLEEP, Timetable};
@@ -86,7 +86,7 @@ pub async fn run_loop(
         timetable,
         planned: Vec::new(),
         states: (None, BTreeMap::new()),
-        conditions: (None, Vec::new()),
+        conditions: (None, Conditions::default()),
         is_disk_full: false,
         held_log: None,
         stuck: None,
@@ -107,8 +107,8 @@ struct Daemon {
     planned: Vec<NextTick>,
     /// The writer's counter when the states of the jobs were read last, and those states.
     states: (Option<u64>, BTreeMap<EntryName, JobState>),
-    /// The writer's counter when the conditions of the jobs were read last, and those conditions.
-    conditions: (Option<u64>, Vec<JobCondition>),
+    /// The writer's counter when the conditions were read last, and those conditions.
+    conditions: (Option<u64>, Conditions),
     /// Whether a full disk was reported.
     is_disk_full: bool,
     /// The size of a log that cannot be emptied, as it was reported last.
@@ -304,22 +304,24 @@ impl Daemon {
         }
     }
 
-    /// Reports which jobs wait for a person, fail or become stale. Only a write to the mirror or a reload changes them, so they are not read
-    /// otherwise.
+    /// Reports which jobs and outputs wait for a person or fail, and which jobs become stale. Only a write to the mirror or a
+    /// reload changes them, so they are not read otherwise.
     fn emit_conditions(&mut self) {
         let counter = Some(self.engine.write_counter());
         if self.conditions.0 == counter {
             return;
         }
         self.conditions.0 = counter;
-        match self.engine.job_conditions() {
+        match self.engine.conditions() {
             Ok(conditions) if conditions != self.conditions.1 => {
                 self.conditions.1.clone_from(&conditions);
                 (self.emit)(Event::Conditions(conditions));
             }
             Ok(_) => {}
             Err(message) => {
-                tracing::debug!("could not read which jobs wait for a person or fail: {message}")
+                tracing::debug!(
+                    "could not read which jobs and outputs wait for a person or fail: {message}"
+                )
             }
         }
     }
@@ -364,7 +366,7 @@ impl Daemon {
             Some(Ok(())) => {
                 let first_seen = self.load(LoadReason::Reload);
                 self.states.0 = None;
-                self.conditions = (None, Vec::new());
+                self.conditions = (None, Conditions::default());
                 self.runs.stop_all_but(|job| self.timetable.has(job));
                 (self.emit)(Event::Reloaded);
                 self.note(first_seen).await;

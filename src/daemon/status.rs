@@ -3,12 +3,16 @@
 //! Counts, states, names and times only, so that it may be read without access to the mirror. Its reference is
 //! `docs/reference/status-file.md`; a change that breaks readers needs another [`SCHEMA`].
 
+mod outputs;
+
 use std::fmt;
 
 use crate::model::scalar::to_canonical;
 use crate::model::{EntryName, HoldRule, ParkReason, Pause, SourceName, StreamName, StreamSet};
 use jiff::Zoned;
 use serde::{Deserialize, Serialize};
+
+pub use self::outputs::{BundleStatus, HookStatus, OutputState, Outputs};
 
 /// The schema's version.
 pub const SCHEMA: u32 = 1;
@@ -55,6 +59,9 @@ pub struct Status {
     pub fatal_error: Option<String>,
     /// All configured jobs, by name.
     pub jobs: Vec<JobStatus>,
+    /// Bundles and hooks.
+    #[serde(default)]
+    pub outputs: Outputs,
 }
 
 /// A process, so that a reader can check whether it still runs.
@@ -289,6 +296,9 @@ impl Status {
             ..=MOST_WAITING => parts.extend(waits),
             many => parts.push(format!("{many} jobs need a person: see `rollbook status`")),
         }
+        let held = self.outputs.bundles.iter();
+        let held = held.filter(|bundle| bundle.state == OutputState::Held);
+        parts.extend(held.map(|bundle| format!("the bundle {} needs approval", bundle.bundle)));
         let running: Vec<&str> = self
             .jobs
             .iter()

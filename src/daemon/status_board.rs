@@ -57,8 +57,9 @@ pub(super) fn apply(status: &mut Status, event: &Event, now: Timestamp) -> Chang
         }
         Event::Planned(next_ticks) => replace_jobs(status, next_ticks),
         Event::Conditions(all) => {
+            status.outputs.clone_from(&all.outputs);
             for job in &mut status.jobs {
-                if let Some(condition) = all.iter().find(|found| job.job == found.job) {
+                if let Some(condition) = all.jobs.iter().find(|found| job.job == found.job) {
                     record_condition(job, condition);
                 }
             }

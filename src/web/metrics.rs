@@ -4,6 +4,7 @@
 //! metric is kept here: whatever counts does so in the daemon. Reference: `docs/reference/metrics.md`.
 
 mod families;
+mod output_families;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -12,6 +13,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
 use self::families::FAMILIES;
+use self::output_families::OUTPUT_FAMILIES;
 use crate::daemon::status::Status;
 use crate::model::run_history::{Histogram, RunHistory};
 
@@ -24,15 +26,18 @@ const PREFIX: &str = "rollbook";
 /// All metrics. Without a status the daemon does not run; without a history, what it would say is missing.
 pub fn metrics(status: Option<&Status>, history: Option<&RunHistory>) -> String {
     let facts = MetricFacts { status, history };
-    let families = FAMILIES
-        .iter()
-        .map(|family| (family, (family.samples)(&facts)));
+    let families = families().map(|family| (family, (family.samples)(&facts)));
     let mut registry = Registry::with_prefix(PREFIX);
     registry.register_collector(Box::new(Scrape(families.collect())));
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = encode(&mut text, &registry);
     text
+}
+
+/// All families, in the order of the text.
+fn families() -> impl Iterator<Item = &'static MetricFamily> {
+    FAMILIES.iter().chain(OUTPUT_FAMILIES)
 }
 
 /// What samples are made of.

@@ -13,7 +13,7 @@ use super::vendor::SharedWorld;
 use crate::app::DaemonEngine;
 use crate::clock::PausedClock;
 use crate::daemon::webhook_request::WebhookRequest;
-use crate::daemon::{AdminResult, Engine, Entry, JobCondition, Refusal, WebhookResult};
+use crate::daemon::{AdminResult, Conditions, Engine, Entry, Refusal, WebhookResult};
 use crate::model::{EntryName, Outcome, RunStart};
 use crate::store::runs::JobState;
 use crate::sync::ProgressSink;
@@ -168,8 +168,8 @@ impl Engine for Observed {
         self.engine.handle_webhook(request)
     }
 
-    fn job_conditions(&self) -> Result<Vec<JobCondition>, String> {
-        self.engine.job_conditions()
+    fn conditions(&self) -> Result<Conditions, String> {
+        self.engine.conditions()
     }
 
     fn is_disk_full(&self) -> bool {

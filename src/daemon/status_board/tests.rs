@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::daemon::{JobCondition, Refusal, SkipReason};
+use crate::daemon::{Conditions, JobCondition, Refusal, SkipReason};
 use crate::model::{Cause, Class, Outcome, ParkReason, RunStart, named};
 
 const NOW: &str = "2026-03-02T06:20:00.000Z";
@@ -175,11 +175,18 @@ fn condition(job: &str, parked: bool, held: Option<i64>, failures: u32) -> JobCo
     }
 }
 
+fn of_jobs(jobs: Vec<JobCondition>) -> Event {
+    Event::Conditions(Conditions {
+        jobs,
+        ..Conditions::default()
+    })
+}
+
 /// What needs a person, before everything else in the line.
 #[test]
 fn the_line_begins_with_what_needs_a_person() {
     let waiting = |name: &str, parked, held, failures| condition(name, parked, held, failures);
-    let all = |jobs: &[JobCondition]| Event::Conditions(jobs.to_vec());
+    let all = |jobs: &[JobCondition]| of_jobs(jobs.to_vec());
     let full = || Event::DiskFull(true);
     let jobs = ["a", "b", "c", "d"];
     let four = || Event::Planned(jobs.map(|job| next(job, "2026-03-02T07:00:00Z")).to_vec());
@@ -243,7 +250,7 @@ fn the_line_begins_with_what_needs_a_person() {
 
 #[test]
 fn waiting_jobs_are_shown_until_none_waits() {
-    let waits = |parked, held| Event::Conditions(vec![condition("rosters", parked, held, 0)]);
+    let waits = |parked, held| of_jobs(vec![condition("rosters", parked, held, 0)]);
     for (event, line) in [
         (
             waits(true, None),

@@ -30,7 +30,7 @@ const STATES: [DaemonState; 4] = [
     DaemonState::Stopping,
 ];
 
-/// All families, in the order of the text.
+/// The families of the daemon, its jobs, sources and files.
 pub(super) const FAMILIES: &[MetricFamily] = &[
     family("up", NoUnit, Gauge, "Whether the daemon runs", |facts| {
         one(Some(number(facts.status.is_some())))
@@ -413,7 +413,7 @@ pub(super) const FAMILIES: &[MetricFamily] = &[
     ),
 ];
 
-const fn family(
+pub(super) const fn family(
     name: &'static str,
     unit: MetricUnit,
     kind: MetricType,
@@ -436,16 +436,16 @@ fn one(sample: Option<Sample>) -> Samples {
         .collect()
 }
 
-fn number(yes: bool) -> Sample {
+pub(super) fn number(yes: bool) -> Sample {
     Sample::Number(f64::from(u8::from(yes)))
 }
 
-fn count(number: Option<u64>) -> Option<Sample> {
+pub(super) fn count(number: Option<u64>) -> Option<Sample> {
     number.map(|number| Sample::Number(number as f64))
 }
 
 /// Seconds since 1970.
-fn time(text: &str) -> Option<Sample> {
+pub(super) fn time(text: &str) -> Option<Sample> {
     let time: Timestamp = scalar::parse(text)?;
     Some(Sample::Number(time.as_millisecond() as f64 / 1000.0))
 }

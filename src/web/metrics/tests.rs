@@ -5,7 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::daemon::status::{Configuration, HeldStream, JobStatus, PauseStatus, Running};
+use crate::daemon::status::{
+    BundleStatus, Configuration, HeldStream, HookStatus, JobStatus, OutputState, Outputs,
+    PauseStatus, Running,
+};
 use crate::model::run_history::{
     HistoryDay, JobRuns, JobTotals, NewestBackup, PastRun, QuotaUse, SourceHistory, SourceTotals,
     StorageUse, StreamDays, StreamTotals, TokenUse, Totals,
@@ -47,7 +50,29 @@ pub(crate) fn full_status() -> Status {
             ..Configuration::default()
         },
         jobs: vec![JobStatus::new(named("backup")), rosters],
+        outputs: full_outputs(),
         ..Status::default()
+    }
+}
+
+fn full_outputs() -> Outputs {
+    Outputs {
+        bundles: vec![BundleStatus {
+            bundle: named("moodle"),
+            state: OutputState::Held,
+            written: Some(text(AT)),
+            rows: 812,
+            left_out: 3,
+            failed_since: Some(text(AT)),
+        }],
+        hooks: vec![HookStatus {
+            hook: named("library"),
+            follows: text("job rosters"),
+            state: OutputState::Failed,
+            told: Some(text(AT)),
+            failed_since: Some(text(AT)),
+            next_attempt: Some(text(AT)),
+        }],
     }
 }
 
@@ -168,12 +193,16 @@ fn a_full_text() {
         "rollbook_stream_rows_total{source=\"north\",stream=\"users\",kind=\"removed\"} 3",
         "rollbook_source_requests_total{source=\"north\",class=\"transient\"} 1",
         "rollbook_storage_file_size_bytes{file=\"mirror\"} 4096.0",
+        "rollbook_bundle_state{bundle=\"moodle\",state=\"held\"} 1.0",
+        "rollbook_bundle_state{bundle=\"moodle\",state=\"ok\"} 0.0",
+        "rollbook_bundle_left_out_rows{bundle=\"moodle\"} 3.0",
+        "rollbook_hook_state{hook=\"library\",follows=\"job rosters\",state=\"failed\"} 1.0",
     ] {
         assert!(found.lines().any(|known| known == line), "{line}\n{found}");
     }
     assert!(found.ends_with("# EOF\n"));
     assert!(!found.contains("file=\"log\""), "a file that is not there");
-    for family in FAMILIES {
+    for family in families() {
         let name = family.exposed();
         assert!(
             found.contains(&format!("\n{name}")),
@@ -225,8 +254,7 @@ fn the_reference_lists_every_metric() {
         )
     };
     let listed: Vec<String> = page.lines().filter_map(cell).collect();
-    let expected: Vec<String> = FAMILIES
-        .iter()
+    let expected: Vec<String> = families()
         .map(|family| family.exposed().replacen("rollbook_", "", 1))
         .collect();
     assert_eq!(listed, expected);
@@ -234,7 +262,7 @@ fn the_reference_lists_every_metric() {
 
 #[test]
 fn dashboard_and_rules_name_only_what_exists() {
-    let known: BTreeSet<String> = FAMILIES.iter().flat_map(MetricFamily::series).collect();
+    let known: BTreeSet<String> = families().flat_map(MetricFamily::series).collect();
     for path in ["monitoring/grafana-dashboard.json", "monitoring/alerts.yml"] {
         let text = document(path);
         let part = |c: char| c.is_ascii_alphanumeric() || c == '_';

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::links::Links;
 use super::mood::Mood;
-use crate::daemon::status::{JobStatus, Status};
+use crate::daemon::status::{JobStatus, Outputs, Status};
 use crate::model::figures::minute;
 use crate::model::run_history::{JobRuns, PastRun, RunHistory, SourceHistory, StreamDays};
 use crate::model::{EntryName, SourceName, StreamName, scalar};
@@ -18,6 +18,8 @@ pub(super) struct SiteFacts<'a> {
     pub daemon: Option<&'a Status>,
     /// The states of the jobs; empty if only the history is known.
     pub jobs: &'a [JobStatus],
+    /// Bundles and hooks; nothing if only the history is known.
+    pub outputs: Option<&'a Outputs>,
     pub history: Option<&'a RunHistory>,
     pub now: Timestamp,
     pub links: Links,

@@ -9,6 +9,7 @@ mod job;
 mod links;
 mod mood;
 mod needs;
+mod outputs;
 mod overview;
 mod parts;
 pub mod report;

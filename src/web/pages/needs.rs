@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::facts::{ShownJob, SiteFacts};
-use crate::daemon::status::{FAILING, HeldStream, JobStatus, Status};
+use crate::daemon::status::{FAILING, HeldStream, JobStatus, OutputState, Outputs, Status};
 use crate::model::decision::APPROVAL_TTL;
 use crate::model::figures::{grouped, many, minute};
 use crate::model::run_history::PastRun;
@@ -33,13 +33,18 @@ impl AdminNeed {
     }
 }
 
-/// What needs an admin: of the daemon first, then of each job. Nothing is said of a daemon that does not run: the site and the
+/// What needs an admin: of the daemon first, then of each job, then of outputs. Nothing is said of a daemon that does not run: the site and the
 /// report have their own words for that.
 pub(super) fn needs(facts: &SiteFacts<'_>) -> Vec<AdminNeed> {
     let of_daemon = facts.daemon.map(daemon_needs).unwrap_or_default();
     let jobs = facts.jobs();
     let of_jobs = jobs.iter().flat_map(|job| job_needs(job, facts.now));
-    of_daemon.into_iter().chain(of_jobs).collect()
+    let of_outputs = facts.outputs.map(outputs_needs).unwrap_or_default();
+    of_daemon
+        .into_iter()
+        .chain(of_jobs)
+        .chain(of_outputs)
+        .collect()
 }
 
 fn daemon_needs(daemon: &Status) -> Vec<AdminNeed> {
@@ -78,6 +83,41 @@ fn daemon_needs(daemon: &Status) -> Vec<AdminNeed> {
         needs.push(AdminNeed::new(what, &["timedatectl", "rollbook status"]));
     }
     needs
+}
+
+/// What bundles and hooks need. One failure passes by itself usually, but nobody sees that a receiver waits.
+fn outputs_needs(outputs: &Outputs) -> Vec<AdminNeed> {
+    let bundles = outputs.bundles.iter().filter_map(|bundle| {
+        let name = &bundle.bundle;
+        let look = format!("rollbook export {name} --dry-run");
+        match bundle.state {
+            OutputState::Held => Some(AdminNeed::new(
+                format!("The bundle {name} is held: it would lose too many rows. Look at what would change, then approve it."),
+                &[&look, &format!("rollbook export {name} --approve")],
+            )),
+            OutputState::Failed => Some(AdminNeed::new(
+                format!("The bundle {name} cannot be written{}.", since(bundle.failed_since.as_deref())),
+                &["rollbook status", &look],
+            )),
+            OutputState::Pending | OutputState::Ok | OutputState::Waiting => None,
+        }
+    });
+    let hooks = outputs.hooks.iter();
+    let hooks = hooks.filter(|hook| hook.state == OutputState::Failed);
+    let hooks = hooks.map(|hook| {
+        let what = format!(
+            "The hook {} cannot be told of {}{}.",
+            hook.hook,
+            hook.follows,
+            since(hook.failed_since.as_deref())
+        );
+        AdminNeed::new(what, &["rollbook status"])
+    });
+    bundles.chain(hooks).collect()
+}
+
+fn since(at: Option<&str>) -> String {
+    at.map_or_else(String::new, |at| format!(", since {} UTC", minute(at)))
 }
 
 /// What one job needs.

@@ -8,12 +8,13 @@ use super::chart_svg::{chart_svg, legend};
 use super::facts::SiteFacts;
 use super::links::{Links, stream_id};
 use super::needs::needs;
+use super::outputs::{is_empty, outputs_tables};
 use super::overview::{headline, jobs, needs_section};
 use super::parts::{days_table, runs_table, source_day, stream_links, time};
 use super::site::STYLE;
 use super::storage::storage_list;
 use super::stream::stream_text;
-use crate::daemon::status::{JobStatus, Status};
+use crate::daemon::status::{JobStatus, Outputs, Status};
 use crate::model::SourceName;
 use crate::model::figures::many;
 use crate::model::run_history::{RunHistory, StreamDays};
@@ -26,6 +27,8 @@ pub struct ReportView<'a> {
     pub daemon: Option<&'a Status>,
     /// The states of all jobs and of the backup, as the mirror has them.
     pub jobs: &'a [JobStatus],
+    /// Bundles and hooks, as the mirror has them.
+    pub outputs: &'a Outputs,
     /// What the run records say.
     pub history: &'a RunHistory,
     /// Now.
@@ -38,6 +41,7 @@ pub fn report(view: &ReportView<'_>) -> String {
     let facts = SiteFacts {
         daemon: view.daemon,
         jobs: view.jobs,
+        outputs: Some(view.outputs),
         history: Some(history),
         now: view.now,
         links: Links::Anchors,
@@ -60,6 +64,7 @@ pub fn report(view: &ReportView<'_>) -> String {
             (jobs(&facts))
             (runs(&facts))
             @for source in facts.sources() { (source_section(source, &facts)) }
+            @if !is_empty(view.outputs) { section { h2 { "Outputs" } (outputs_tables(view.outputs)) } }
             section { h2 { "Storage" } (storage_list(&history.storage)) }
         }
     };

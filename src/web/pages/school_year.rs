@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Span, Timestamp};
 use super::report::{ReportView, report};
 use super::site::{ICON, SiteView, page};
 use crate::daemon::status::{
-    Configuration, DaemonState, HeldStream, JobStatus, ProblemPlace, Process, RefusedReload,
-    SCHEMA, Status,
+    BundleStatus, Configuration, DaemonState, HeldStream, HookStatus, JobStatus, OutputState,
+    Outputs, ProblemPlace, Process, RefusedReload, SCHEMA, Status,
 };
 use crate::model::run_history::{
     HISTORY_SCHEMA, Histogram, HistoryDay, JobRuns, NewestBackup, PastRun, QuotaUse, RunHistory,
@@ -28,6 +28,7 @@ pub(super) const PAGES: &[&str] = &[
     "/sources/wisenet",
     "/streams/webuntis/users",
     "/streams/wapi/points",
+    "/outputs",
     "/storage",
     "/configuration",
 ];
@@ -324,7 +325,35 @@ pub(super) fn status() -> Status {
             job("telemetry", Some("wapi"), at(LAST, 10, 10)),
             job("store.backup", None, at(date(2026, 8, 29), 1, 0)),
         ],
+        outputs: outputs(),
         ..Status::default()
+    }
+}
+
+/// A bundle that is held with the roster, one that is well, and a hook whose receiver does not answer.
+fn outputs() -> Outputs {
+    let bundle = |name, state, rows, failed_since| BundleStatus {
+        bundle: named(name),
+        state,
+        written: Some(at(date(2026, 8, 27), 10, 21)),
+        rows,
+        left_out: 3,
+        failed_since,
+    };
+    let held = at(LAST, 8, 21);
+    Outputs {
+        bundles: vec![
+            bundle("moodle", OutputState::Held, 5_846, Some(held.clone())),
+            bundle("oneroster", OutputState::Ok, 12_304, None),
+        ],
+        hooks: vec![HookStatus {
+            hook: named("library"),
+            follows: "bundle oneroster".to_owned(),
+            state: OutputState::Failed,
+            told: Some(at(date(2026, 8, 26), 10, 21)),
+            failed_since: Some(held),
+            next_attempt: Some(at(LAST, 10, 51)),
+        }],
     }
 }
 
@@ -344,7 +373,13 @@ fn write_files() {
         .iter()
         .map(|path| ((*path).to_owned(), page(path, &all)))
         .collect();
-    for path in ["/", "/jobs/rosters", "/storage", "/configuration"] {
+    for path in [
+        "/",
+        "/jobs/rosters",
+        "/outputs",
+        "/storage",
+        "/configuration",
+    ] {
         let without = page(path, &view(None, Some(&history)));
         pages.insert(format!("{path}?without-daemon"), without);
     }
@@ -353,6 +388,7 @@ fn write_files() {
     let report = report(&ReportView {
         daemon: Some(&status),
         jobs: &status.jobs,
+        outputs: &status.outputs,
         history: &history,
         now: now(),
     });

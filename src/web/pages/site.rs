@@ -9,6 +9,7 @@ use super::configuration::configuration_page;
 use super::facts::SiteFacts;
 use super::job::job_page;
 use super::links::Links;
+use super::outputs::outputs_page;
 use super::overview::overview;
 use super::parts::time;
 use super::source::source_page;
@@ -47,6 +48,7 @@ pub fn page(path: &str, view: &SiteView<'_>) -> Option<String> {
     let facts = SiteFacts {
         daemon: view.status,
         jobs: view.status.map_or(&[], |status| &status.jobs),
+        outputs: view.status.map(|status| &status.outputs),
         history: view.history,
         now: view.now,
         links: Links::Pages,
@@ -95,6 +97,7 @@ pub fn page(path: &str, view: &SiteView<'_>) -> Option<String> {
                 stream_page(found, &facts),
             )
         }
+        ["outputs"] => ("Outputs".to_owned(), Trail::new(), outputs_page(&facts)),
         ["storage"] => ("Storage".to_owned(), Trail::new(), storage_page(&facts)),
         ["configuration"] => (
             "Configuration".to_owned(),
@@ -138,7 +141,7 @@ fn header(path: &str, trail: &Trail) -> Markup {
         header.site {
             a.brand href="/" aria-label="Rollbook, overview" { (maud::PreEscaped(ICON)) "Rollbook" }
             nav aria-label="Pages" {
-                ul { (entry("/", "Overview")) (entry("/storage", "Storage")) (entry("/configuration", "Configuration"))
+                ul { (entry("/", "Overview")) (entry("/outputs", "Outputs")) (entry("/storage", "Storage")) (entry("/configuration", "Configuration"))
                     @for (name, address) in trail {
                         li.trail { a href=(address.as_deref().unwrap_or(path)) aria-current=[address.is_none().then_some("page")] { (name) } }
                     }

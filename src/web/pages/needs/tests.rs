@@ -1,7 +1,7 @@
 //! What needs an admin, and the state of a job.
 
 use super::*;
-use crate::daemon::status::RefusedReload;
+use crate::daemon::status::{BundleStatus, HookStatus, RefusedReload};
 use crate::model::run_history::{JobRuns, RunHistory};
 use crate::model::{Class, Outcome, named};
 use crate::web::pages::links::Links;
@@ -49,6 +49,7 @@ fn facts<'a>(
     SiteFacts {
         daemon,
         jobs,
+        outputs: None,
         history: Some(history),
         now: now(),
         links: Links::Pages,
@@ -128,6 +129,56 @@ fn each_need_has_its_commands() {
         let found = needs(&facts(None, &jobs, &history));
         let commands: Vec<&String> = found.iter().flat_map(|need| &need.commands).collect();
         assert_eq!(commands, expected, "{found:?}");
+    }
+}
+
+#[test]
+fn outputs_need_an_approval_or_a_look() {
+    let bundle = |state| BundleStatus {
+        bundle: named("moodle"),
+        state,
+        written: None,
+        rows: 812,
+        left_out: 0,
+        failed_since: Some("2026-03-01T12:00:00.000Z".to_owned()),
+    };
+    let hook = |state| HookStatus {
+        hook: named("library"),
+        follows: "job rosters".to_owned(),
+        state,
+        told: None,
+        failed_since: None,
+        next_attempt: None,
+    };
+    let dry = "rollbook export moodle --dry-run";
+    let rows: [(OutputState, &[&str], &[&str]); 5] = [
+        (OutputState::Pending, &[], &[]),
+        (OutputState::Ok, &[], &[]),
+        (OutputState::Waiting, &[], &[]),
+        (
+            OutputState::Held,
+            &[dry, "rollbook export moodle --approve"],
+            &[],
+        ),
+        (
+            OutputState::Failed,
+            &["rollbook status", dry],
+            &["rollbook status"],
+        ),
+    ];
+    for (state, of_bundle, of_hook) in rows {
+        let outputs = Outputs {
+            bundles: vec![bundle(state)],
+            hooks: vec![hook(state)],
+        };
+        let history = history(Vec::new());
+        let facts = SiteFacts {
+            outputs: Some(&outputs),
+            ..facts(None, &[], &history)
+        };
+        let found = needs(&facts);
+        let commands: Vec<&String> = found.iter().flat_map(|need| &need.commands).collect();
+        assert_eq!(commands, [of_bundle, of_hook].concat(), "{found:?}");
     }
 }
 

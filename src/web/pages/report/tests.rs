@@ -7,6 +7,7 @@ fn made(daemon: Option<&Status>, jobs: &[JobStatus]) -> String {
     report(&ReportView {
         daemon,
         jobs,
+        outputs: &Outputs::default(),
         history: &school_year::history(),
         now: school_year::now(),
     })

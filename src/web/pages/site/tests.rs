@@ -1,7 +1,7 @@
 //! What every page of the site has, and which addresses there are.
 
 use super::*;
-use crate::daemon::status::{Configuration, JobStatus};
+use crate::daemon::status::{Configuration, JobStatus, Outputs};
 use crate::web::pages::school_year::{self, PAGES};
 
 #[test]
@@ -96,7 +96,7 @@ fn what_needs_an_admin_is_first() {
     };
     let text = overview(Some(&status));
     let main = text.find("<main").expect("a part");
-    assert!(text[main..].starts_with("<main id=\"main\" tabindex=\"-1\"><section id=\"needs\" class=\"alarm\"><h1>3 things need you</h1>"));
+    assert!(text[main..].starts_with("<main id=\"main\" tabindex=\"-1\"><section id=\"needs\" class=\"alarm\"><h1>5 things need you</h1>"));
     assert!(text.contains("users: 708 of 1,178 rows would be removed, 214 added, 12 changed (too large a share of the rows)"));
     let quiet = |job: &JobStatus| JobStatus {
         parked: false,
@@ -106,6 +106,7 @@ fn what_needs_an_admin_is_first() {
     };
     status.jobs = status.jobs.iter().map(quiet).collect();
     status.configuration = Configuration::default();
+    status.outputs = Outputs::default();
     assert!(
         overview(Some(&status))
             .contains("<section id=\"needs\" class=\"calm\"><h1>Nothing needs you</h1></section>")

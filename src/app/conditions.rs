@@ -1,0 +1,150 @@
+//! What the mirror knows of jobs and outputs, for the status.
+
+use super::DaemonEngine;
+use super::bundles::bundle_states;
+use super::hooks::hook_states;
+use crate::daemon::status::{BundleStatus, HookStatus, OutputState, Outputs};
+use crate::daemon::{Conditions, Engine as _};
+use crate::model::scalar::to_canonical;
+use crate::model::{BundleName, HookName, HookSubject};
+use crate::setup::Setup;
+use crate::store::bundle::state::BundleState;
+use crate::store::hooks::HookState;
+use crate::store::{StoreError, queries};
+
+impl DaemonEngine {
+    /// All conditions.
+    pub(super) fn read_conditions(&self) -> Result<Conditions, StoreError> {
+        let reader = self.app.store().reader()?;
+        let jobs = self.jobs().into_iter();
+        let jobs: Result<_, _> = jobs.map(|entry| self.condition(&reader, entry)).collect();
+        let setup = self.app.setup();
+        Ok(Conditions {
+            jobs: jobs?,
+            outputs: outputs(&setup, &reader)?,
+        })
+    }
+}
+
+/// The status of bundles and hooks.
+///
+/// # Errors
+/// When the mirror cannot be read.
+pub fn outputs(setup: &Setup, reader: &queries::Reader) -> Result<Outputs, StoreError> {
+    let bundles = bundle_states(setup, reader)?.into_iter();
+    let hooks = hook_states(setup, reader)?.into_iter();
+    Ok(Outputs {
+        bundles: bundles.map(|(name, state)| bundle(name, &state)).collect(),
+        hooks: hooks
+            .map(|((name, subject), state)| hook(name, &subject, &state))
+            .collect(),
+    })
+}
+
+fn bundle(bundle: BundleName, state: &BundleState) -> BundleStatus {
+    BundleStatus {
+        bundle,
+        state: match state {
+            BundleState { is_held: true, .. } => OutputState::Held,
+            BundleState {
+                failed: Some(_), ..
+            } => OutputState::Failed,
+            BundleState {
+                message: Some(_), ..
+            } => OutputState::Waiting,
+            BundleState { made: Some(_), .. } => OutputState::Ok,
+            BundleState { made: None, .. } => OutputState::Pending,
+        },
+        written: state.made.map(to_canonical),
+        rows: state.rows,
+        left_out: state.left_out,
+        failed_since: state.failed.map(to_canonical),
+    }
+}
+
+fn hook(hook: HookName, subject: &HookSubject, state: &HookState) -> HookStatus {
+    HookStatus {
+        hook,
+        follows: subject.to_string(),
+        state: match (state.failed, state.told) {
+            (Some(_), _) => OutputState::Failed,
+            (None, Some(_)) => OutputState::Ok,
+            (None, None) => OutputState::Pending,
+        },
+        told: state.told.map(to_canonical),
+        failed_since: state.failed.map(to_canonical),
+        next_attempt: state.due.map(to_canonical),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::model::named;
+
+    const AT: Timestamp = Timestamp::constant(1_772_432_400, 0);
+
+    #[test]
+    fn a_bundle_has_one_state() {
+        let written = BundleState {
+            made: Some(AT),
+            rows: 812,
+            left_out: 3,
+            ..BundleState::default()
+        };
+        let failed = BundleState {
+            failed: Some(AT),
+            message: Some("the disk is full".to_owned()),
+            failures: 1,
+            ..written.clone()
+        };
+        let held = BundleState {
+            is_held: true,
+            ..failed.clone()
+        };
+        let waiting = BundleState {
+            failed: None,
+            ..failed.clone()
+        };
+        for (state, expected) in [
+            (BundleState::default(), OutputState::Pending),
+            (written, OutputState::Ok),
+            (failed, OutputState::Failed),
+            (held, OutputState::Held),
+            (waiting, OutputState::Waiting),
+        ] {
+            let found = bundle(named("moodle"), &state);
+            assert_eq!(found.state, expected, "{state:?}");
+            assert_eq!(found.rows, state.rows);
+            let json = serde_json::to_string(&found).expect("JSON");
+            assert!(!json.contains("disk"), "no message: {json}");
+        }
+    }
+
+    #[test]
+    fn a_hook_has_one_state() {
+        let told = HookState {
+            told: Some(AT),
+            ..HookState::default()
+        };
+        let failed = HookState {
+            failed: Some(AT),
+            due: Some(AT),
+            attempts: 2,
+            message: Some("exit status 1".to_owned()),
+            ..told.clone()
+        };
+        for (state, expected) in [
+            (HookState::default(), OutputState::Pending),
+            (told, OutputState::Ok),
+            (failed, OutputState::Failed),
+        ] {
+            let subject = HookSubject::Job(named("rosters"));
+            let found = hook(named("library"), &subject, &state);
+            assert_eq!(found.state, expected, "{state:?}");
+            assert_eq!(found.follows, "job rosters");
+        }
+    }
+}
