@@ -282,15 +282,23 @@ impl<'a> FilledColumns<'a> {
         }
     }
 
-    fn mark(&self, values: &[Option<String>], is_present: bool) -> Vec<Option<String>> {
+    fn added(&self, values: &[Option<String>]) -> Vec<Option<String>> {
+        self.mark(values, &self.delta.present)
+    }
+
+    fn changed(&self, values: &[Option<String>]) -> Vec<Option<String>> {
+        let word = self.delta.changed.as_ref();
+        self.mark(values, word.unwrap_or(&self.delta.present))
+    }
+
+    fn removed(&self, values: &[Option<String>]) -> Vec<Option<String>> {
+        self.mark(values, &self.delta.removed)
+    }
+
+    fn mark(&self, values: &[Option<String>], word: &str) -> Vec<Option<String>> {
         let mut values = values.to_vec();
         if let Some(status) = self.status {
-            let word = if is_present {
-                &self.delta.present
-            } else {
-                &self.delta.removed
-            };
-            values[status] = Some(word.clone());
+            values[status] = Some(word.to_owned());
         }
         if let Some(time) = self.time {
             values[time] = Some(self.now.to_owned());

@@ -61,14 +61,13 @@ impl<W: Write> BundleFileWriter for LineFile<'_, W> {
 
     fn change(&mut self, change: &FileChange<'_>) -> io::Result<()> {
         match change {
-            FileChange::Added(values) => self.line(&self.marks.mark(values, true)),
-            FileChange::Removed(values) => self.line(&self.marks.mark(values, false)),
-            FileChange::Changed(before, after) => {
-                if self.replaces {
-                    self.line(&self.marks.mark(before, false))?;
-                }
-                self.line(&self.marks.mark(after, true))
+            FileChange::Added(values) => self.line(&self.marks.added(values)),
+            FileChange::Removed(values) => self.line(&self.marks.removed(values)),
+            FileChange::Changed(before, after) if self.replaces => {
+                self.line(&self.marks.removed(before))?;
+                self.line(&self.marks.added(after))
             }
+            FileChange::Changed(_, after) => self.line(&self.marks.changed(after)),
         }
     }
 

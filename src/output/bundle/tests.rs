@@ -202,6 +202,25 @@ async fn changes_have_status_and_time_and_wait_until_they_are_fetched() {
 }
 
 #[tokio::test]
+async fn a_changed_row_may_have_its_own_word() {
+    let words = "[delta]\npresent = \"add\"\nchanged = \"update\"\nremoved = \"delete\"\n";
+    for (replaces, expected) in [
+        ("", "1,update,{NOW},Anna|"),
+        ("replaces = true\n", "1,delete,{NOW},Ann|1,add,{NOW},Anna|"),
+    ] {
+        let mirror = Mirror::new(&format!("{TWO_FILES}{words}{replaces}")).await;
+        mirror.write(false).await.expect("written");
+        fs::remove_dir_all(mirror.to()).expect("fetched");
+        mirror.people(&[("1", "Anna"), ("3", "Dan")]).await;
+        mirror.write(true).await.expect("written");
+        let expected = format!(
+            "a.csv: id,status,dateLastModified,name|2,delete,{{NOW}},Ben|{expected}3,add,{{NOW}},Dan|"
+        );
+        assert_eq!(mirror.files(), [expected.replace("{NOW}", NOW)]);
+    }
+}
+
+#[tokio::test]
 async fn a_zip_file_holds_all_files() {
     let config = TWO_FILES.replace("to = \"out\"", "to = \"out\"\narchive = \"zip\"");
     let mirror = Mirror::new(&config).await;

@@ -210,9 +210,11 @@ pub struct DeltaConfig {
     /// The column that says what happened to a row; it is filled in. Default `"status"`.
     #[serde(default = "status")]
     pub status: String,
-    /// What it is for a new or changed row. Default `"active"`.
+    /// What it is for a new row. Default `"active"`.
     #[serde(default = "active")]
     pub present: String,
+    /// What it is for a changed row, if the receiver tells it from a new one. Default: as for a new row.
+    pub changed: Option<String>,
     /// What it is for a row that is not there any more, which has its last values. Default `"tobedeleted"`.
     #[serde(default = "removed")]
     pub removed: String,
@@ -235,6 +237,7 @@ impl Default for DeltaConfig {
         Self {
             status: status(),
             present: active(),
+            changed: None,
             removed: removed(),
             time: time(),
             replaces: false,
