@@ -10,6 +10,7 @@ mod text;
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::out;
+use crate::oneroster::config::OneRosterConfig;
 use crate::setup::Folders;
 
 /// Options of `privacy`.
@@ -27,7 +28,9 @@ pub struct PrivacyOptions {
 pub fn run(folders: &Folders, options: &PrivacyOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open_quietly(folders)?;
     let setup = access.setup()?;
-    let register = register::of(setup, access.mirror_if_made(), &access.path)?;
+    let clients = OneRosterConfig::read(&folders.config)?;
+    let clients = clients.as_ref().map(|document| &document.value);
+    let register = register::of(setup, access.mirror_if_made(), &access.path, clients)?;
     if options.json {
         out::json(&register);
     } else if options.markdown {

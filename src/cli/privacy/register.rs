@@ -8,10 +8,15 @@ use serde::Serialize;
 use super::files::{self, PrivateFile};
 use crate::cli::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
 use crate::connector::api::StreamSpec;
+use crate::document::Document;
+use crate::model::bundle::BundleMode;
 use crate::model::{
-    History, HookName, JobName, Masking, Period, PersonalCategory, SourceName, StreamName,
+    BundleName, ClientName, History, HookName, JobName, Masking, Period, PersonalCategory,
+    SourceName, StreamName,
 };
+use crate::oneroster::config::OneRosterConfig;
 use crate::setup::files::HookConfig;
+use crate::setup::files::bundle::BundleConfig;
 use crate::setup::{JobSetup, Setup, tables};
 use crate::store::StoreError;
 use crate::store::queries::{self, Reader};
@@ -77,6 +82,27 @@ pub(super) struct ColumnEntry {
     pub masking: Option<&'static str>,
 }
 
+/// The bundles that stay in the mirror for `rollbook serve`, and who may read them.
+fn served(setup: &Setup, clients: Option<&OneRosterConfig>) -> Vec<String> {
+    let bundles = setup.bundles.iter();
+    let served = bundles.filter(|(_, bundle)| bundle.value.mode == BundleMode::Served);
+    let sentence = |(name, bundle): (&BundleName, &Document<BundleConfig>)| {
+        let kept = bundle.value.served.removed_for;
+        let service = clients.filter(|service| service.bundle == *name);
+        let readers = service.map_or_else(
+            || "no program may read it".to_owned(),
+            |service| {
+                let names: Vec<&str> = service.clients.keys().map(ClientName::as_str).collect();
+                format!("these programs may read it over HTTP: {}", names.join(", "))
+            },
+        );
+        format!(
+            "The bundle {name} is kept in the mirror for `rollbook serve`, rows that left for {kept}; {readers}."
+        )
+    };
+    served.map(sentence).collect()
+}
+
 /// The programs of hooks that get the rows of runs.
 fn programs(setup: &Setup) -> Vec<String> {
     let hooks = setup.config.hooks.iter();
@@ -97,6 +123,7 @@ pub(super) fn of(
     setup: &Setup,
     mirror: Option<&Reader>,
     path: &Path,
+    clients: Option<&OneRosterConfig>,
 ) -> Result<Register, StoreError> {
     let mut sources = Vec::new();
     for (name, source) in &setup.sources {
@@ -137,7 +164,7 @@ pub(super) fn of(
         ),
         files: files::all(setup, path),
         backups: files::backups(setup, path),
-        programs: programs(setup),
+        programs: [programs(setup), served(setup, clients)].concat(),
     })
 }
 
