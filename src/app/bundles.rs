@@ -18,12 +18,13 @@ use self::attempt::{attempt, parameters};
 use self::due::{BundleDue, DueFacts, due};
 use self::mistake::problem;
 use super::App;
-use crate::document::Problems;
 use crate::document::suggest::advice;
+use crate::document::{Problem, Problems};
 use crate::model::BundleName;
 use crate::model::bundle::BundleMode;
 use crate::setup::Setup;
 use crate::store::bundle::BundleError;
+use crate::store::bundle::served::first_removed;
 use crate::store::bundle::state::{self, BundleState};
 use crate::store::copy::record;
 use crate::store::moment::Moment;
@@ -46,20 +47,37 @@ pub fn bundle_states(
         .collect()
 }
 
-/// Whether the questions of all bundles fit the mirror; nothing is read.
+/// Whether the questions of all bundles fit the mirror; nothing is read. `missing` says which column a file of a bundle lacks
+/// for whoever reads it.
 ///
 /// # Errors
 /// When the mirror cannot be read.
-pub fn check_bundles(setup: &Setup, mirror: &Path) -> Result<Problems, StoreError> {
+pub fn check_bundles(
+    setup: &Setup,
+    mirror: &Path,
+    missing: impl Fn(&BundleName, &str, &[String]) -> Option<&'static str>,
+) -> Result<Problems, StoreError> {
     let mut problems = Problems::new();
-    for document in setup.bundles.values() {
+    for (name, document) in &setup.bundles {
         let moment = Moment::now(mirror)?;
         let config = &document.value;
         let parameters = parameters(config, config.mode, Timestamp::UNIX_EPOCH);
-        match moment.check_bundle(&config.questions(), &parameters) {
-            Ok(()) => {}
+        let columns = match moment.check_bundle(&config.questions(), &parameters) {
+            Ok(columns) => columns,
             Err(BundleError::Store(error)) => return Err(error),
-            Err(error) => problems.push(problem(document, &error)),
+            Err(error) => {
+                problems.push(problem(document, &error));
+                continue;
+            }
+        };
+        for (number, (file, columns)) in config.file.iter().zip(&columns).enumerate() {
+            if let Some(column) = missing(name, &file.name, columns) {
+                let path = ["file", &number.to_string(), "sql"];
+                let location = document.tree.nearest_location(&path);
+                let message = format!("{} has no column `{column}`", file.name);
+                let help = format!("select it, as `... AS {column}`");
+                problems.push(Problem::error(location, message).help(help));
+            }
         }
     }
     Ok(problems)
@@ -176,13 +194,11 @@ impl App {
         };
         let config = &document.value;
         let definition = self.definition(setup, name)?;
-        let (before, last_change) = {
+        let (before, last_change, first_removed) = {
             let reader = self.store().reader()?;
             let before = state::state(&reader, name)?;
-            (
-                before,
-                state::last_change(&reader, config.after.as_deref())?,
-            )
+            let last_change = state::last_change(&reader, config.after.as_deref())?;
+            (before, last_change, first_removed(&reader, name)?)
         };
         if last_change == 0 {
             return Ok((false, None)); // the tables are empty, or not there
@@ -196,6 +212,7 @@ impl App {
             is_gone: config.mode == BundleMode::Bulk
                 && before.made.is_some()
                 && to.is_some_and(|to| !to.exists()),
+            first_removed,
             now: self.clock.now(),
         };
         match due(&facts) {

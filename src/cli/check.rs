@@ -56,7 +56,8 @@ pub async fn run(folders: &Folders, options: &CheckOptions) -> Result<(), Exit> 
             if let Some(mirror) = access.mirror_if_made() {
                 problems.append(check_targets(setup, mirror, None)?);
                 view.wrong_targets = problems.errors() - before;
-                problems.append(check_bundles(setup, &access.path)?);
+                let missing = serve::missing_column(folders);
+                problems.append(check_bundles(setup, &access.path, missing)?);
             }
             view.unready = unready;
             view.failing_services = failing_services;

@@ -70,6 +70,19 @@ pub fn problems(folders: &Folders, setup: Option<&Setup>) -> Problems {
     problems
 }
 
+/// Which column the service misses in a file of the bundle that it serves.
+pub fn missing_column(
+    folders: &Folders,
+) -> impl Fn(&BundleName, &str, &[String]) -> Option<&'static str> + use<> {
+    let config = OneRosterConfig::read(&folders.config).ok().flatten();
+    move |bundle, file, columns| {
+        let is_served = config.as_ref()?.value.bundle == *bundle;
+        let entity = RosterEntity::of_file(file).filter(|_| is_served)?;
+        let mut required = entity.required_columns().iter().copied();
+        required.find(|column| columns.iter().all(|known| known != column))
+    }
+}
+
 /// Serves, or makes a secret.
 pub async fn run(folders: &Folders, options: &ServeOptions) -> Result<(), Exit> {
     match &options.what {

@@ -88,7 +88,7 @@ impl Moment {
         Ok(rows)
     }
 
-    /// Whether the questions fit the mirror's tables; reads no rows.
+    /// Whether the questions fit the mirror's tables; reads no rows. Gives the columns of each file.
     ///
     /// # Errors
     /// The first thing that is wrong.
@@ -96,12 +96,13 @@ impl Moment {
         &self,
         questions: &[BundleQuestion],
         parameters: SqlParameters<'_>,
-    ) -> Result<(), BundleError> {
+    ) -> Result<Vec<Vec<String>>, BundleError> {
         let mut rows = BundleRows::new(self.connection(), "", questions);
         rows.ask(questions, parameters, " LIMIT 0", false)?;
         rows.check_references(questions)?;
         rows.describe(false)?;
-        rows.ask(questions, parameters, " LIMIT 0", true)
+        rows.ask(questions, parameters, " LIMIT 0", true)?;
+        Ok(rows.files.into_iter().map(|file| file.columns).collect())
     }
 }
 

@@ -349,6 +349,10 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<(), StoreError
                 let advice = "this is not a SQLite database; move it away, or set another file in [store] path";
                 file(path, advice.into())
             }
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                let advice = "SQLite cannot open it; this user needs to read the file, and to enter and write its folder for the write-ahead log";
+                file(path, advice.into())
+            }
             _ => StoreError::sql("identify the database")(error),
         })
     };

@@ -373,6 +373,7 @@ CREATE TABLE rollbook_served_rows (
   row TEXT,
   PRIMARY KEY (bundle, file, key)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX rollbook_served_removed ON rollbook_served_rows (bundle, changed) WHERE removed;
 ",
 ];
 

@@ -408,10 +408,22 @@ fn a_service_that_cannot_be_is_refused_with_what_to_do() {
         check.err.contains("is written to files") || check.out.contains("is written to files"),
         "{check:?}"
     );
+    // Columns are known once there are tables.
+    school.installation.sync();
     for (edited, expected) in [
         (
             bundle.replace("mode = \"served\"", "mode = \"served\"\nto = \"x\""),
             "has no files, so `to` is not used",
+        ),
+        (
+            bundle
+                .replacen("  title,", "  title AS heading,", 1)
+                .replacen(
+                    "trim(title, :blanks) <> '' AND title NOT",
+                    "trim(heading, :blanks) <> '' AND heading NOT",
+                    1,
+                ),
+            "academicSessions.csv has no column `title`",
         ),
         (
             bundle.replacen("key = [\"sourcedId\"]", "key = [\"name\"]", 1),

@@ -22,6 +22,8 @@ pub(super) struct DueFacts<'a> {
     pub definition: &'a str,
     /// Whether files are gone that no program has to take away.
     pub is_gone: bool,
+    /// When the first of the rows left that are still served as removed ones.
+    pub first_removed: Option<Timestamp>,
     /// Now.
     pub now: Timestamp,
 }
@@ -48,8 +50,12 @@ pub(super) fn due(facts: &DueFacts<'_>) -> BundleDue {
     let has_changed = state.tried != Some(facts.last_change)
         || state.definition.as_deref() != Some(facts.definition)
         || facts.is_gone;
-    let repeat = repeat_at(config, state);
-    let is_repeated = repeat.is_some_and(|at| at <= *now);
+    let expired = facts.first_removed.filter(|_| !state.is_held);
+    let expired = expired.map(|left| {
+        let kept = SignedDuration::try_from(config.served.removed_for.0);
+        scalar::saturating_add(left, kept.unwrap_or(SignedDuration::MAX))
+    });
+    let by_time = repeat_at(config, state).into_iter().chain(expired).min();
     match (&config.schedule, state.asked.or(state.made)) {
         // What a question answers may depend on the day, so each tick asks.
         (Some(schedule), Some(asked)) => {
@@ -59,10 +65,12 @@ pub(super) fn due(facts: &DueFacts<'_>) -> BundleDue {
                 _ => BundleDue::Now,
             }
         }
-        _ if has_changed || is_repeated => BundleDue::Now,
-        _ => repeat.map_or(BundleDue::AfterARun, |at| {
-            BundleDue::In(now.duration_until(at).unsigned_abs())
-        }),
+        _ if has_changed => BundleDue::Now,
+        _ => match by_time {
+            Some(at) if at > *now => BundleDue::In(now.duration_until(at).unsigned_abs()),
+            Some(_) => BundleDue::Now,
+            None => BundleDue::AfterARun,
+        },
     }
 }
 
@@ -108,6 +116,7 @@ mod tests {
         );
         let daily = "schedule = \"0 5 * * *\"\n";
         let weekly = "mode = \"delta\"\n[delta]\nrepeat = \"7 days\"\n";
+        let served = "mode = \"served\"\n[served]\nremoved_for = \"2 days\"\n";
         for (more, state, last_change, now, expected) in [
             (
                 "",
@@ -126,7 +135,7 @@ mod tests {
                 BundleDue::Now,
             ),
             ("", held.clone(), 7, "2026-03-02T08:00:00Z", run),
-            ("", held, 8, "2026-03-02T08:00:00Z", BundleDue::Now),
+            ("", held.clone(), 8, "2026-03-02T08:00:00Z", BundleDue::Now),
             // Not before the tick although something has changed, and at the tick although nothing has.
             (daily, state.clone(), 8, "2026-03-02T08:00:00Z", hours(21)),
             (
@@ -158,6 +167,16 @@ mod tests {
                 "2026-03-08T06:00:00Z",
                 BundleDue::Now,
             ),
+            // Rows that left are served for two days.
+            (served, state.clone(), 7, "2026-03-02T06:00:00Z", hours(24)),
+            (
+                served,
+                state.clone(),
+                7,
+                "2026-03-03T06:00:00Z",
+                BundleDue::Now,
+            ),
+            (served, held.clone(), 7, "2026-03-03T06:00:00Z", run),
             // A clock that was ahead.
             (
                 daily,
@@ -180,6 +199,7 @@ mod tests {
                 last_change,
                 definition: "d",
                 is_gone: false,
+                first_removed: more.contains("served").then(|| at("2026-03-01T06:00:00Z")),
                 now: at(now),
             };
             assert_eq!(

@@ -5,6 +5,7 @@
 
 use std::ops::ControlFlow;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, params};
 
 use super::kept::{KeptRow, ServedUpdate};
@@ -56,6 +57,25 @@ pub fn served_rows<B>(
         }
     }
     Ok(None)
+}
+
+/// When the first of the rows of a bundle left that are still served as removed ones.
+///
+/// # Errors
+/// When the mirror cannot be read.
+pub fn first_removed(
+    connection: &Connection,
+    bundle: &BundleName,
+) -> Result<Option<Timestamp>, StoreError> {
+    connection
+        .prepare_cached(
+            "SELECT min(changed) FROM rollbook_served_rows WHERE bundle = ?1 AND removed",
+        )
+        .and_then(|mut statement| {
+            statement.query_row([bundle], |row| row.get::<_, Option<String>>(0))
+        })
+        .map(|first| first.as_deref().and_then(scalar::parse))
+        .map_err(StoreError::sql("look for rows that left"))
 }
 
 /// Keeps new and changed rows, and marks those that left.

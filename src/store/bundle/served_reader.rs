@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::served::{ServedRow, served_rows};
+use super::served::{ServedRow, first_removed, served_rows};
 use super::state::state;
 use crate::model::BundleName;
 use crate::store::database::reader;
@@ -20,8 +20,17 @@ pub struct ServedReader {
     bundle: BundleName,
     /// With device and number of the file that it reads: a restored mirror is another one.
     connection: Option<(Connection, (u64, u64))>,
-    /// Of the state at the last reading: an erasure changes the second.
-    seen: (Option<Timestamp>, Option<String>),
+    seen: Seen,
+}
+
+/// What differs when there are other rows.
+#[derive(Default, PartialEq, Eq)]
+struct Seen {
+    made: Option<Timestamp>,
+    /// An erasure changes it.
+    definition: Option<String>,
+    /// Rows that left long ago go, although nothing was written.
+    first_removed: Option<Timestamp>,
 }
 
 /// What has happened to a bundle since the last reading.
@@ -44,7 +53,7 @@ impl ServedReader {
             mirror,
             bundle,
             connection: None,
-            seen: (None, None),
+            seen: Seen::default(),
         }
     }
 
@@ -71,8 +80,12 @@ impl ServedReader {
             .unchecked_transaction()
             .map_err(StoreError::sql("read the rows that are served"))?;
         let state = state(&moment, &self.bundle)?;
-        let seen = (state.made, state.definition);
-        let news = match seen.0 {
+        let seen = Seen {
+            made: state.made,
+            definition: state.definition,
+            first_removed: first_removed(&moment, &self.bundle)?,
+        };
+        let news = match seen.made {
             _ if !is_new && seen == self.seen => ServedNews::Same,
             None => ServedNews::NotWritten,
             Some(_) => {
