@@ -49,7 +49,7 @@ pub struct JobSetup {
     /// Its streams with the columns that the job mirrors.
     pub streams: Vec<Arc<StreamSpec>>,
     /// What it says about the columns of each.
-    pub choices: BTreeMap<StreamName, ColumnChoice>,
+    pub choices: BTreeMap<StreamName, Arc<ColumnChoice>>,
     /// Changes when the job's file changes.
     pub fingerprint: String,
 }

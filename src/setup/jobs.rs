@@ -31,7 +31,7 @@ pub(super) struct JobDraft<'a> {
     /// Its streams with the columns that it mirrors.
     pub streams: Vec<Arc<StreamSpec>>,
     /// What it says about the columns of each.
-    pub choices: BTreeMap<StreamName, ColumnChoice>,
+    pub choices: BTreeMap<StreamName, Arc<ColumnChoice>>,
     /// Whether these are all the streams that it lists.
     pub is_whole: bool,
 }
@@ -110,7 +110,7 @@ impl<'a> Checks<'a> {
             specs.push(spec.map(|spec| {
                 let choice = ColumnChoice::of(&file.tree, name);
                 let mirrored = choice.apply(spec);
-                job.choices.insert(spec.name.clone(), choice);
+                job.choices.insert(spec.name.clone(), Arc::new(choice));
                 mirrored
             }));
         }

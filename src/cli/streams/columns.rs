@@ -62,7 +62,7 @@ fn readers<'s>(
         .jobs
         .iter()
         .filter(move |(_, job)| job.source == *source);
-    jobs.filter_map(move |(name, job)| Some((name, job.choices.get(stream)?)))
+    jobs.filter_map(move |(name, job)| Some((name, job.choices.get(stream)?.as_ref())))
 }
 
 /// The columns of a stream, in the order of the connector.

@@ -46,6 +46,16 @@ pub struct JobConfig {
     pub stream: BTreeMap<StreamName, StreamOptions>,
 }
 
+impl JobConfig {
+    /// Uses the schedule of an earlier job that is written alike.
+    pub(super) fn share_schedule(mut self, known: &mut BTreeMap<String, Schedule>) -> Self {
+        let text = self.schedule.as_str().to_owned();
+        let shared = known.entry(text).or_insert(self.schedule);
+        self.schedule = shared.clone();
+        self
+    }
+}
+
 file_kind!(JobConfig, "job");
 
 fn half_an_hour() -> Period {

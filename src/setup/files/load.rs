@@ -244,13 +244,14 @@ fn read_jobs(
         );
         problems.push(note.help("a job is a file such as `rosters.toml`"));
     }
-    let mut jobs = Vec::new();
+    let (mut jobs, mut schedules) = (Vec::new(), BTreeMap::new());
     for (name, file) in files {
         let (tree, config) = read_with_tree::<JobConfig>(&file, CHECKS);
         let with_advice = |problem| with_known_sources(with_advice_on_options(problem), sources);
         let config = config
             .map_err(|found| problems.extend(found.into_iter().map(with_advice)))
-            .ok();
+            .ok()
+            .map(|job| job.share_schedule(&mut schedules));
         if let Err(error) = name.parse::<JobName>() {
             let problem = Problem::error(
                 Location::whole(&file),

@@ -18,7 +18,7 @@ use crate::document::text_value::{ValueError, text_value};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     text: String,
-    /// Shared, for it is five kilobytes, and every copy of a job has one.
+    /// Shared, for it is five kilobytes, and jobs and their copies have one each.
     cron: Arc<Cron>,
 }
 
