@@ -1,8 +1,9 @@
 //! One simulated day at Wisenet.
 //!
 //! About one enrolment in a hundred changes, a few are added, one or two unit enrolments and one course enrolment
-//! are deleted. Every event is in the audit log, so a mirror can follow without a full reading.
+//! are deleted. Every event is in the audit log, so a mirror can follow without a full reading; those of `side` may not be.
 
+use super::side;
 use super::times::{DAY, now_of, tick};
 use super::world::{Action, Entity, World};
 use crate::random::Random;
@@ -32,6 +33,7 @@ impl World {
             let at = self.random_time(&mut random);
             self.remove_course_enrolment(course, at);
         }
+        self.simulate_side();
     }
 
     /// Saves a row again.
@@ -46,6 +48,13 @@ impl World {
     }
 
     pub(super) fn remove(&mut self, entity: Entity, id: u64, at: i64) {
+        for child in side::children(entity) {
+            let rows = self.rows(*child).iter().filter(|row| row.links[0] == id);
+            let ids: Vec<u64> = rows.map(|row| row.id).collect();
+            for id in ids {
+                self.remove(*child, id, at);
+            }
+        }
         self.tables[entity as usize].retain(|row| row.id != id);
         self.log(entity, id, Action::Delete, at);
     }
@@ -64,7 +73,7 @@ impl World {
         self.remove(Entity::CourseEnrolment, id, at);
     }
 
-    fn change_some(&mut self, entity: Entity, count: u64, random: &mut Random) {
+    pub(super) fn change_some(&mut self, entity: Entity, count: u64, random: &mut Random) {
         for _ in 0..count {
             if let Some(id) = self.random_id(entity, random) {
                 let at = self.random_time(random);
@@ -92,13 +101,13 @@ impl World {
         }
     }
 
-    fn random_id(&self, entity: Entity, random: &mut Random) -> Option<u64> {
+    pub(super) fn random_id(&self, entity: Entity, random: &mut Random) -> Option<u64> {
         let rows = self.rows(entity);
         rows.get(random.below(rows.len() as u64) as usize)
             .map(|row| row.id)
     }
 
-    fn random_time(&self, random: &mut Random) -> i64 {
+    pub(super) fn random_time(&self, random: &mut Random) -> i64 {
         tick(now_of(self.day) - random.below(DAY as u64) as i64)
     }
 }

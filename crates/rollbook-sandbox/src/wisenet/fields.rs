@@ -109,6 +109,24 @@ fn source(entity: Entity, region: Region) -> &'static str {
         (Entity::AuditLog, _) => include_str!("data/audit_logs.txt"),
         (Entity::Staff, _) => include_str!("data/staff.txt"),
         (Entity::NameOfEntities, _) => include_str!("data/entities.txt"),
+        (Entity::ElementEnrolment, _) => include_str!("data/element_enrolments.txt"),
+        (Entity::Credential, _) => include_str!("data/credentials.txt"),
+        (Entity::LanguageLiteracyNumeracy, _) => {
+            include_str!("data/language_literacy_numeracy.txt")
+        }
+        (Entity::Promotion, _) => include_str!("data/promotions.txt"),
+        (Entity::LearnerPosition, _) => include_str!("data/learner_positions.txt"),
+        (Entity::SalesContact, _) => include_str!("data/sales_contacts.txt"),
+        (Entity::Opportunity, _) => include_str!("data/opportunities.txt"),
+        (Entity::Tag, _) => include_str!("data/tags.txt"),
+        (Entity::SalesPerson, _) => include_str!("data/sales_persons.txt"),
+        (Entity::Trainer, _) => include_str!("data/trainers.txt"),
+        (Entity::Assessor, _) => include_str!("data/assessors.txt"),
+        (Entity::Coordinator, _) => include_str!("data/coordinators.txt"),
+        (Entity::Checklist, _) => include_str!("data/checklists.txt"),
+        (Entity::ChecklistItem, _) => include_str!("data/checklist_items.txt"),
+        (Entity::Filenote, _) => include_str!("data/filenotes.txt"),
+        (Entity::Invoice, _) => include_str!("data/invoices.txt"),
     }
 }
 

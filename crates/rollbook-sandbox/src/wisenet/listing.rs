@@ -87,15 +87,15 @@ impl ListQuery {
             skip: 0,
             take: CEILING,
             sort: None,
-            descending: false,
+            descending: resource.newest_first,
             tests: Vec::new(),
         };
         for (name, value) in query {
-            if same("skip", name) {
+            if resource.paged && same("skip", name) {
                 parsed.skip = value
                     .parse()
                     .map_err(|_| "skip must be zero or more".to_owned())?;
-            } else if same("take", name) {
+            } else if resource.paged && same("take", name) {
                 parsed.take = value
                     .parse()
                     .ok()
@@ -106,13 +106,15 @@ impl ListQuery {
             } else if same("order", name) && !resource.sorts.is_empty() {
                 parsed.descending = value.eq_ignore_ascii_case("desc");
             } else if same(resource.changed, name) {
-                parsed
-                    .tests
-                    .push((None, Test::read(value).parsed_as_times()?));
+                let test = match resource.operators {
+                    true => Test::read(value),
+                    false => Test::equals(value),
+                };
+                parsed.tests.push((None, test.parsed_as_times()?));
             } else if let Some((known, fields)) =
                 resource.filters.iter().find(|(known, _)| same(known, name))
             {
-                let search = *known == "search";
+                let search = *known == "search" || fields == &["relationships"];
                 parsed.tests.push((
                     Some(fields),
                     if search {
@@ -155,6 +157,14 @@ impl Test {
         Self {
             operator,
             values,
+            times: Vec::new(),
+        }
+    }
+
+    fn equals(value: &str) -> Self {
+        Self {
+            operator: "eq",
+            values: vec![value.to_owned()],
             times: Vec::new(),
         }
     }
@@ -207,7 +217,11 @@ impl Test {
 fn sort(view: &View<'_>, entity: Entity, rows: &mut [&Entry], by: &str, descending: bool) {
     match by {
         "LastModifiedTimeStamp" => rows.sort_by_key(|row| (row.stamp, row.id)),
-        "AgentId" => rows.sort_by_key(|row| row.id),
+        "AgentId" | "PromotionId" => rows.sort_by_key(|row| row.id),
+        "Amount" => rows.sort_by_cached_key(|row| {
+            let amount = view.one(entity, row, by).as_f64().unwrap_or_default();
+            ((amount * 100.0) as i64, row.id)
+        }),
         field => rows.sort_by_cached_key(|row| (text(&view.one(entity, row, field)), row.id)),
     }
     if descending {
@@ -220,6 +234,7 @@ fn field_value(view: &View<'_>, entity: Entity, row: &Entry, field: &str) -> Val
     let number = |id: u64| id - Entity::Learner.first_id();
     match field {
         "learner.id" => Value::from(row.links[2]),
+        "member.number" => Value::from(learner_number(row.links[2])),
         "learner.number" => Value::from(learner_number(row.links[0])),
         "learner.given" => Value::from(view.learner(number(row.links[0])).0.given),
         "learner.family" => Value::from(view.learner(number(row.links[0])).0.family),
@@ -233,6 +248,20 @@ fn field_value(view: &View<'_>, entity: Entity, row: &Entry, field: &str) -> Val
             .world
             .find(Entity::CourseEnrolment, row.links[0])
             .map_or(Value::Null, |course| Value::from(view.status(course))),
+        "course.id" => view
+            .world
+            .find(Entity::UnitEnrolment, row.links[0])
+            .map_or(Value::Null, |unit| Value::from(unit.links[0])),
+        "unit.code" => view
+            .world
+            .find(Entity::UnitEnrolment, row.links[0])
+            .and_then(|unit| view.world.find(Entity::UnitOffer, unit.links[1]))
+            .and_then(|offer| view.world.find(Entity::Unit, offer.links[1]))
+            .map_or(Value::Null, |unit| view.one(Entity::Unit, unit, "UnitCode")),
+        "relationships" => {
+            let (data, _) = view.row(entity, row);
+            Value::from(data["SalesContactRelationships"].to_string())
+        }
         // Cheaper than the table, and needed for every row of the log.
         "AuditAction" => Value::from(Action::letter(row.action)),
         path => view.one(entity, row, path),

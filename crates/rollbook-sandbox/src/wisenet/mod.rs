@@ -14,6 +14,7 @@ mod resources;
 mod responses;
 mod rows;
 mod service;
+mod side;
 mod switches;
 mod times;
 mod tokens;

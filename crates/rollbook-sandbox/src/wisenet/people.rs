@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::rows::View;
+use super::side;
 use super::times::{self, DAY, now_of};
 use super::world::{ENTITY_NAMES, Entity, Entry};
 use crate::random::Random;
@@ -62,6 +63,7 @@ impl View<'_> {
     /// A random id of a row, or of an entity without a list.
     pub(super) fn any_id(&self, name: &str, random: &mut Random) -> u64 {
         let (first, count) = match name {
+            "document" | "user" => (1, 30),
             "agent" => (Entity::Agent.first_id(), 12),
             "workplace" => (Entity::Workplace.first_id(), 25),
             "location" => (Entity::Location.first_id(), 6),
@@ -130,10 +132,14 @@ impl View<'_> {
             ],
             Entity::Staff => self.fixed_values_of_staff(row),
             Entity::NameOfEntities => {
-                let (name, words) = ENTITY_NAMES[row.number as usize % ENTITY_NAMES.len()];
+                let mut names = ENTITY_NAMES.iter().chain(side::MORE_NAMES);
+                let (name, words) = names.nth(row.number as usize).unwrap_or(&("", ""));
                 vec![("EntityName", json!(name)), ("DisplayName", json!(words))]
             }
-            Entity::Agent | Entity::Workplace | Entity::Location => Vec::new(),
+            Entity::Agent | Entity::Workplace | Entity::Location | Entity::SalesContact => {
+                Vec::new()
+            }
+            _ => self.fixed_values_of_side(entity, row),
         }
     }
 
@@ -202,25 +208,20 @@ impl View<'_> {
                 self.course_enrolment_basic(world.find(Entity::CourseEnrolment, id)?)
             }
             "agent" | "workplace" | "location" => self.coded(name, id)?,
-            "tag" => {
-                json!({ "TagId": id, "Name": format!("Tag {id}"), "EntityName": "CourseEnrolment",
-                "ArchivedFlag": id.is_multiple_of(4) })
-            }
             "opportunity" => {
                 json!({ "OpportunityId": id, "Description": format!("Open day {id}") })
             }
             "promotion" => {
                 json!({ "PromotionId": id, "Code": format!("P{id}"), "Description": format!("Early tide {id}") })
             }
-            "sales-contact" => {
-                json!({ "SalesContactId": id, "FirstName": "Isla", "LastName": "Marchetti" })
-            }
             "contract" => {
                 json!({ "ContractId": id, "Code": format!("C{id}"), "Description": format!("Contract {id}"),
                 "StateId": 2, "StartDate": "2025-01-01T00:00:00", "EndDate": null,
                 "TrainingScheduleCode": null, "TrainingScheduleDescription": null })
             }
-            role => self.staff(role, id)?,
+            other => self
+                .short_of_side(other, id)
+                .or_else(|| self.staff(other, id))?,
         })
     }
 
@@ -264,7 +265,7 @@ impl View<'_> {
         let person = self.school.person(Role::Teacher, number);
         Some(
             json!({ *property: id, "FirstName": person.given, "LastName": person.family,
-            "IsActive": !has_left(number) }),
+            "IsActive": side::role(role).map_or(!has_left(number), |role| self.is_active_as(role, number)) }),
         )
     }
 
@@ -278,7 +279,7 @@ impl View<'_> {
 }
 
 /// Every fifth member of staff has left; rows still reference them (wisenet.md 10 rule 14).
-fn has_left(staff: u64) -> bool {
+pub(super) fn has_left(staff: u64) -> bool {
     staff % 5 == 3
 }
 

@@ -12,8 +12,14 @@ pub struct Resource {
     pub path: &'static str,
     /// Entity of its rows.
     pub entity: Entity,
-    /// Spelling of the change filter; unit enrolments have it differently (wisenet.md 10 rule 4).
+    /// Spelling of the change filter; unit enrolments have it differently (wisenet.md 10 rule 4). Empty where there is none.
     pub changed: &'static str,
+    /// Whether operators are promised for it (wisenet.md 3.5); else `ge:` is a part of the value.
+    pub operators: bool,
+    /// Whether the list takes `skip` and `take`.
+    pub paged: bool,
+    /// Whether the default order is descending.
+    pub newest_first: bool,
     /// Other parameters and the field each filters; `search` covers several.
     pub filters: &'static [(&'static str, &'static [&'static str])],
     /// Sort fields; the first is the default, none means undocumented order.
@@ -47,8 +53,35 @@ const fn resource(
         path,
         entity,
         changed: CHANGED,
+        operators: true,
+        paged: true,
+        newest_first: false,
         filters,
         sorts,
+    }
+}
+
+/// A list without change filter.
+const fn unfiltered(
+    path: &'static str,
+    entity: Entity,
+    filters: &'static [(&'static str, &'static [&'static str])],
+) -> Resource {
+    Resource {
+        changed: "",
+        ..resource(path, entity, filters, &[])
+    }
+}
+
+/// A list with a change filter that takes no operators.
+const fn plain_filter(
+    path: &'static str,
+    entity: Entity,
+    filters: &'static [(&'static str, &'static [&'static str])],
+) -> Resource {
+    Resource {
+        operators: false,
+        ..resource(path, entity, filters, &[])
     }
 }
 
@@ -115,16 +148,18 @@ pub const RESOURCES: &[Resource] = &[
         &["LastModifiedTimeStamp", "EndDate", "EnquiryDate"],
     ),
     Resource {
-        path: "unit-enrolments",
-        entity: Entity::UnitEnrolment,
         changed: "lastModifiedTimestampFilter",
-        filters: &[
-            ("courseEnrolmentIdFilter", &["CourseEnrolmentId"]),
-            ("unitOfferIdFilter", &["UnitOfferId"]),
-            ("learnerIdFilter", &["learner.id"]),
-            ("enrolmentStatusIdFilter", &["course.status"]),
-        ],
-        sorts: &[],
+        ..resource(
+            "unit-enrolments",
+            Entity::UnitEnrolment,
+            &[
+                ("courseEnrolmentIdFilter", &["CourseEnrolmentId"]),
+                ("unitOfferIdFilter", &["UnitOfferId"]),
+                ("learnerIdFilter", &["learner.id"]),
+                ("enrolmentStatusIdFilter", &["course.status"]),
+            ],
+            &[],
+        )
     },
     resource(
         "audit-logs",
@@ -171,4 +206,141 @@ pub const RESOURCES: &[Resource] = &[
         &[],
     ),
     resource("entities", Entity::NameOfEntities, &[], &[]),
+    plain_filter(
+        "element-enrolments",
+        Entity::ElementEnrolment,
+        &[
+            ("learnerIdFilter", &["learner.id"]),
+            ("courseEnrolmentIdFilter", &["course.id"]),
+            ("unitEnrolmentIdFilter", &["UnitEnrolmentId"]),
+            ("learnerNumberFilter", &["member.number"]),
+            ("unitCodeFilter", &["unit.code"]),
+        ],
+    ),
+    unfiltered(
+        "credentials",
+        Entity::Credential,
+        &[
+            ("credentialIdFilter", &["CredentialId"]),
+            ("courseEnrolmentIdFilter", &["CourseEnrolmentId"]),
+            ("credentialNumberFilter", &["CredentialNumber"]),
+            ("learnerIdFilter", &["learner.id"]),
+            ("credentialStatusIdFilter", &["CredentialStatusId"]),
+        ],
+    ),
+    plain_filter(
+        "language-literacy-numeracy",
+        Entity::LanguageLiteracyNumeracy,
+        &[("courseEnrolmentIdFilter", &["CourseEnrolmentId"])],
+    ),
+    resource(
+        "promotions",
+        Entity::Promotion,
+        &[],
+        &["LastModifiedTimeStamp", "PromotionId"],
+    ),
+    resource(
+        "learner-positions",
+        Entity::LearnerPosition,
+        &[
+            ("learnerIdFilter", &["LearnerId"]),
+            ("workplaceIdFilter", &["WorkplaceId"]),
+        ],
+        &[],
+    ),
+    Resource {
+        newest_first: true,
+        sorts: &["LastModifiedTimeStamp"],
+        ..unfiltered(
+            "sales-contacts",
+            Entity::SalesContact,
+            &[
+                ("contactTypeIdFilter", &["SalesContactTypeId"]),
+                (
+                    "search",
+                    &["FirstName", "LastName", "Email", "Company", "Mobile"],
+                ),
+                ("relationshipEntityNameFilter", &["relationships"]),
+                ("relationshipRecordIdFilter", &["relationships"]),
+                ("emailFilter", &["Email"]),
+            ],
+        )
+    },
+    resource(
+        "opportunities",
+        Entity::Opportunity,
+        &[
+            ("salesContactIdFilter", &["SalesContactId"]),
+            ("search", &["Description"]),
+            ("closeDateFilter", &["CloseDate"]),
+            ("opportunityStageIdFilter", &["OpportunityStageId"]),
+            ("ownerIdFilter", &["OwnerId"]),
+            ("createdOnFilter", &["CreatedOn"]),
+            ("pipelineIdFilter", &["PipelineId"]),
+            ("amountFilter", &["Amount"]),
+            ("previousIdentifierFilter", &["PreviousIdentifier"]),
+            ("opportunitySourceIdFilter", &["OpportunitySourceId"]),
+            ("opportunityTypeIdFilter", &["OpportunityTypeId"]),
+            ("closeLostReasonIdFilter", &["CloseLostReasonId"]),
+        ],
+        &["LastModifiedTimeStamp", "CloseDate", "Amount"],
+    ),
+    Resource {
+        paged: false,
+        ..unfiltered(
+            "tags",
+            Entity::Tag,
+            &[
+                ("entityNameFilter", &["EntityName"]),
+                ("search", &["Name"]),
+                ("archivedFlagFilter", &["ArchivedFlag"]),
+            ],
+        )
+    },
+    unfiltered(
+        "sales-persons",
+        Entity::SalesPerson,
+        &[
+            ("salesPersonIdFilter", &["SalesPersonId"]),
+            ("isActiveFilter", &["IsActive"]),
+            ("firstNameFilter", &["FirstName"]),
+            ("lastNameFilter", &["LastName"]),
+        ],
+    ),
+    unfiltered("trainers", Entity::Trainer, &[]),
+    unfiltered("assessors", Entity::Assessor, &[]),
+    unfiltered("coordinators", Entity::Coordinator, &[]),
+    plain_filter(
+        "checklists",
+        Entity::Checklist,
+        &[
+            ("checklistItemIdFilter", &["ChecklistItemId"]),
+            ("entityNameFilter", &["EntityName"]),
+            ("recordIdFilter", &["RecordId"]),
+        ],
+    ),
+    plain_filter(
+        "checklist-items",
+        Entity::ChecklistItem,
+        &[
+            ("entityNameFilter", &["EntityName"]),
+            ("typeFilter", &["Type"]),
+            ("descriptionFilter", &["Description"]),
+            ("isActiveFilter", &["IsActive"]),
+        ],
+    ),
+    resource(
+        "filenotes",
+        Entity::Filenote,
+        &[
+            ("entityNameFilter", &["EntityName"]),
+            ("recordIdFilter", &["RecordId"]),
+        ],
+        &[],
+    ),
+    unfiltered(
+        "invoices",
+        Entity::Invoice,
+        &[("learnerIdFilter", &["LearnerId"])],
+    ),
 ];

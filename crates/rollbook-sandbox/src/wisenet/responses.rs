@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::listing::page;
 use super::resources::{RESOURCES, Resource};
 use super::rows::View;
+use super::side::INVOICE;
 use super::switches::{KeyOrder, PastEnd};
 use super::world::{Entity, Entry};
 
@@ -70,6 +71,10 @@ pub fn route<'p>(path: &'p str, region: &str) -> Route<'p> {
         return Route::Unknown;
     };
     let row = |id: &str, shape| {
+        let id = match resource.entity {
+            Entity::Invoice => id.strip_prefix(INVOICE).unwrap_or_default(),
+            _ => id,
+        };
         id.parse()
             .map_or(Route::Unknown, |id| Route::Row(resource, shape, id))
     };
@@ -79,7 +84,18 @@ pub fn route<'p>(path: &'p str, region: &str) -> Route<'p> {
         (Entity::Location, ["list"]) => Route::List(resource, Shape::WrappedShort),
         (Entity::CourseOffer, ["list", id]) => row(id, Shape::WrappedShort),
         (Entity::Learner, [id, "personal"]) => row(id, Shape::Personal),
-        (Entity::AuditLog | Entity::NameOfEntities, _) => Route::Unknown,
+        (
+            Entity::AuditLog
+            | Entity::NameOfEntities
+            | Entity::ElementEnrolment
+            | Entity::LanguageLiteracyNumeracy
+            | Entity::ChecklistItem
+            | Entity::SalesPerson
+            | Entity::Trainer
+            | Entity::Assessor
+            | Entity::Coordinator,
+            _,
+        ) => Route::Unknown,
         (_, [id]) => row(id, Shape::Wrapped),
         _ => Route::Unknown,
     }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::combos::Combos;
 use super::fields::{Field, Kind, Relation, table};
+use super::side;
 use super::switches::{Switches, Unset};
 use super::times::{self, now_of};
 use super::values;
@@ -208,11 +209,17 @@ impl View<'_> {
         }
     }
 
-    /// Id of a row that is linked to a unit enrolment.
+    /// Id of a row that is linked to a unit enrolment or a credential.
     fn linked_id(&self, name: &str, row: &Entry) -> Option<u64> {
+        if name == "learner" {
+            return Some(row.links[2]);
+        }
+        if row.of == Entity::Credential {
+            let course = self.world.find(Entity::CourseEnrolment, row.links[0])?;
+            return Some(course.links[1]);
+        }
         let offer = self.world.find(Entity::UnitOffer, row.links[1]);
         match name {
-            "learner" => Some(row.links[2]),
             "course-offer" => Some(offer?.links[0]),
             _ => Some(offer?.links[1]),
         }
@@ -226,6 +233,7 @@ impl View<'_> {
             Entity::CourseEnrolment => students * 3,
             Entity::UnitEnrolment => students * 9,
             Entity::AuditLog => 1,
+            entity if side::is_side(entity) => self.world.spans[entity as usize].max(1),
             _ => self.world.rows(entity).len() as u64,
         }
     }

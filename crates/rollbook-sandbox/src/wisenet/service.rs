@@ -14,8 +14,10 @@ use serde_json::json;
 
 use super::combos::Combos;
 use super::faults::{CallOutcome, Meter};
+use super::resources::RESOURCES;
 use super::responses::{self, Route, json_response, route};
 use super::rows::View;
+use super::side::is_side;
 use super::switches::{Required, Switches};
 use super::times::now_of;
 use super::tokens;
@@ -81,6 +83,7 @@ impl Wisenet {
     pub fn describe(&self) -> BTreeMap<String, u64> {
         let today = self.today();
         let rows = |entity| today.world.rows(entity).len() as u64;
+        let side = RESOURCES.iter().filter(|resource| is_side(resource.entity));
         let deletions = today
             .world
             .rows(Entity::AuditLog)
@@ -102,8 +105,10 @@ impl Wisenet {
             ("audit_logs", deletions.count() as u64),
             ("combos", today.combos.count()),
         ]
+        .into_iter()
         .map(|(name, count)| (name.to_owned(), count))
-        .into()
+        .chain(side.map(|resource| (resource.path.replace('-', "_"), rows(resource.entity))))
+        .collect()
     }
 
     /// Settings of a source that reads this service at `origin`, such as `http://127.0.0.1:8080`.
@@ -143,7 +148,7 @@ impl Wisenet {
         tokens::login(origin)
     }
 
-    /// Sets a switch at run time; `region` and `same_stamp` apply at the start only.
+    /// Sets a switch at run time; `region`, `same_stamp` and `log_all` apply at the start only.
     pub fn set(&self, name: &str, value: &str) -> Result<(), String> {
         if let Some(name) = name.strip_prefix("auth.") {
             return self.control.authorization.set(name, value);
@@ -312,7 +317,10 @@ impl Wisenet {
                 let mut world = earlier
                     .filter(|earlier| earlier.world.day < day)
                     .map_or_else(
-                        || World::new(&self.shared.school, self.switches().same_stamp),
+                        || {
+                            let switches = self.switches();
+                            World::new(&self.shared.school, switches.same_stamp, switches.log_all)
+                        },
                         |earlier| earlier.world.clone(),
                     );
                 while world.day < day {

@@ -165,6 +165,8 @@ pub struct Switches {
     pub touch_between_pages: bool,
     /// Number of course enrolments with one identical change time; above 1000 fills a page.
     pub same_stamp: u64,
+    /// The audit log names every entity, and not only those that are known to be in it; fixed when the sandbox starts.
+    pub log_all: bool,
     /// Rows have fields that no table lists.
     pub extra_fields: bool,
     /// Some rows have ids that are not in their combo list.
@@ -213,6 +215,7 @@ impl Default for Switches {
             unstable_order: false,
             touch_between_pages: false,
             same_stamp: 40,
+            log_all: false,
             extra_fields: false,
             unknown_combo_ids: false,
             rate_per_second: 0,

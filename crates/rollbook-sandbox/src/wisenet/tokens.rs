@@ -41,6 +41,21 @@ const RESOURCES: &[&str] = &[
     "audit_log",
     "entity",
     "combo",
+    "element_enrolment",
+    "credential",
+    "language_literacy_numeracy",
+    "promotion",
+    "learner_position",
+    "sales_contact",
+    "opportunity",
+    "tag",
+    "sales_person",
+    "trainer",
+    "assessor",
+    "coordinator",
+    "checklist",
+    "filenote",
+    "invoice",
 ];
 
 pub(super) fn addresses(origin: &str) -> Addresses {
@@ -113,7 +128,10 @@ pub(super) fn add_initial_grant(control: &Control) {
 
 /// The scope that a resource of `/v1` requires, such as `course_enrolment_read` for `course-enrolments`.
 pub(super) fn scope_of(resource: &str) -> String {
-    let plural = resource.replace('-', "_");
+    let plural = match resource {
+        "checklist-items" => "checklists".to_owned(), // wisenet.md 2.6 has no scope of their own
+        _ => resource.replace('-', "_"),
+    };
     let singular = match plural.strip_suffix("ies") {
         Some(stem) => format!("{stem}y"),
         None => plural.trim_end_matches('s').to_owned(),

@@ -3,13 +3,14 @@
 //! Day zero is derived from the seed, every later day from the previous one. The surprise: a deleted
 //! row leaves its list without a trace, and only the audit log has it (wisenet.md 8).
 
+use super::side;
 use super::times::{self, now_of, tick};
 use super::values;
 use crate::random::Random;
 use crate::school::School;
 
 /// Number of entities.
-const KINDS: usize = 13;
+const KINDS: usize = 29;
 
 /// Entity names of the audit log (wisenet.md 5.9), and their display names.
 pub const ENTITY_NAMES: &[(&str, &str)] = &[
@@ -56,6 +57,38 @@ pub enum Entity {
     Staff,
     /// A name of an entity in the audit log.
     NameOfEntities,
+    /// The result of a learner in an element of a unit.
+    ElementEnrolment,
+    /// A certificate or statement.
+    Credential,
+    /// What a course enrolment's learner needs in language, literacy and numeracy.
+    LanguageLiteracyNumeracy,
+    /// A promotion.
+    Promotion,
+    /// A learner's position at a workplace.
+    LearnerPosition,
+    /// A person whom the provider sells to.
+    SalesContact,
+    /// A possible sale.
+    Opportunity,
+    /// A tag.
+    Tag,
+    /// A member of staff as a sales person.
+    SalesPerson,
+    /// A member of staff as a trainer.
+    Trainer,
+    /// A member of staff as an assessor.
+    Assessor,
+    /// A member of staff as a coordinator.
+    Coordinator,
+    /// An item that is due or done for a record.
+    Checklist,
+    /// What a checklist can ask for.
+    ChecklistItem,
+    /// A note about a record.
+    Filenote,
+    /// An invoice to a learner.
+    Invoice,
 }
 
 impl Entity {
@@ -74,6 +107,22 @@ impl Entity {
         Self::AuditLog,
         Self::Staff,
         Self::NameOfEntities,
+        Self::ElementEnrolment,
+        Self::Credential,
+        Self::LanguageLiteracyNumeracy,
+        Self::Promotion,
+        Self::LearnerPosition,
+        Self::SalesContact,
+        Self::Opportunity,
+        Self::Tag,
+        Self::SalesPerson,
+        Self::Trainer,
+        Self::Assessor,
+        Self::Coordinator,
+        Self::Checklist,
+        Self::ChecklistItem,
+        Self::Filenote,
+        Self::Invoice,
     ];
 
     /// The id of row number zero; the ranges overlap as little as possible.
@@ -88,7 +137,24 @@ impl Entity {
             Self::UnitEnrolment => 300_000,
             Self::Agent => 20,
             Self::Workplace => 300,
-            Self::Location => 1,
+            // The roles begin where `people` refers to them.
+            Self::ElementEnrolment => 7000,
+            Self::Credential => 2000,
+            Self::LanguageLiteracyNumeracy => 8000,
+            Self::SalesPerson => 500,
+            Self::Trainer => 40,
+            Self::Assessor => 140,
+            Self::Coordinator => 12,
+            Self::Checklist => 3000,
+            Self::Filenote => 6000,
+            Self::Invoice => 100,
+            Self::Location
+            | Self::Promotion
+            | Self::LearnerPosition
+            | Self::SalesContact
+            | Self::Opportunity
+            | Self::Tag
+            | Self::ChecklistItem => 1,
             Self::AuditLog => 990_000,
             Self::Staff => 700,
             Self::NameOfEntities => 1,
@@ -111,6 +177,22 @@ impl Entity {
             Self::AuditLog => "AuditLog",
             Self::Staff => "Staff",
             Self::NameOfEntities => "Entity",
+            Self::ElementEnrolment => "ElementEnrolment",
+            Self::Credential => "Credential",
+            Self::LanguageLiteracyNumeracy => "LanguageLiteracyNumeracy",
+            Self::Promotion => "Promotion",
+            Self::LearnerPosition => "LearnerPosition",
+            Self::SalesContact => "SalesContact",
+            Self::Opportunity => "Opportunity",
+            Self::Tag => "Tag",
+            Self::SalesPerson => "SalesPerson",
+            Self::Trainer => "Trainer",
+            Self::Assessor => "Assessor",
+            Self::Coordinator => "Coordinator",
+            Self::Checklist => "Checklist",
+            Self::ChecklistItem => "ChecklistItem",
+            Self::Filenote => "Filenote",
+            Self::Invoice => "Invoice",
         }
     }
 }
@@ -151,7 +233,7 @@ pub struct Entry {
     /// How often it changed.
     pub version: u64,
     /// Ids of parent rows. Course enrolment: learner, offer; unit enrolment: course enrolment, unit
-    /// offer, learner; offers and units: their course or unit; audit log: the record.
+    /// offer, learner; offers and units: their course or unit; audit log: the record; for others see `side`.
     pub links: [u64; 3],
     /// The action in the audit log; for other rows, their last action.
     pub action: Action,
@@ -167,6 +249,10 @@ pub struct World {
     pub(super) seed: u64,
     pub(super) tables: [Vec<Entry>; KINDS],
     pub(super) made: [u64; KINDS],
+    /// Rows of each entity on day zero, as far as `side` makes them.
+    pub(super) spans: [u64; KINDS],
+    /// Whether the audit log names every entity.
+    log_all: bool,
 }
 
 const COURSES: u64 = 8;
@@ -175,13 +261,16 @@ const COURSE_OFFERS: u64 = 30;
 const UNITS_AN_OFFER: u64 = 5;
 
 impl World {
-    /// The school on day zero; `same_stamp` course enrolments carry one identical change time.
-    pub fn new(school: &School, same_stamp: u64) -> Self {
+    /// The school on day zero; `same_stamp` course enrolments carry one identical change time, and with `log_all` the audit
+    /// log names every entity.
+    pub fn new(school: &School, same_stamp: u64, log_all: bool) -> Self {
         let mut world = Self {
             day: 0,
             seed: school.seed,
             tables: Default::default(),
             made: [0; KINDS],
+            spans: [0; KINDS],
+            log_all,
         };
         world.fill(Entity::Course, COURSES, |_| [0; 3]);
         world.fill(Entity::Unit, UNITS, |number| {
@@ -209,15 +298,15 @@ impl World {
         world.fill(Entity::Workplace, 25, |_| [0; 3]);
         world.fill(Entity::Location, 6, |_| [0; 3]);
         world.fill(Entity::Staff, school.teachers(), |_| [0; 3]);
-        world.fill(Entity::NameOfEntities, ENTITY_NAMES.len() as u64, |_| {
-            [0; 3]
-        });
+        let names = ENTITY_NAMES.len() + if log_all { side::MORE_NAMES.len() } else { 0 };
+        world.fill(Entity::NameOfEntities, names as u64, |_| [0; 3]);
         world.fill(Entity::Learner, school.students, |_| [0; 3]);
         for learner in 0..school.students {
             world.enrol_first(learner);
         }
         world.delete_some();
         world.apply_bulk_update(same_stamp);
+        world.fill_side(school);
         world
     }
 
@@ -257,6 +346,9 @@ impl World {
     }
 
     pub(super) fn log(&mut self, of: Entity, record: u64, action: Action, at: i64) {
+        if side::is_side(of) && !self.log_all {
+            return;
+        }
         self.add(Entity::AuditLog, [record, 0, 0], at, at);
         if let Some(row) = self.tables[Entity::AuditLog as usize].last_mut() {
             row.of = of;
@@ -294,7 +386,7 @@ impl World {
         enrolment
     }
 
-    fn fill(&mut self, entity: Entity, count: u64, links: impl Fn(u64) -> [u64; 3]) {
+    pub(super) fn fill(&mut self, entity: Entity, count: u64, links: impl Fn(u64) -> [u64; 3]) {
         for number in 0..count {
             let mut random = Random::of(self.seed, entity.name(), number);
             let (one, other) = (

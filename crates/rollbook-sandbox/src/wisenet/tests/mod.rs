@@ -3,6 +3,7 @@
 mod churn;
 mod contract;
 mod lists;
+mod side;
 mod switches;
 mod tokens;
 

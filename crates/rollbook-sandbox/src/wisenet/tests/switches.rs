@@ -73,6 +73,12 @@ const ROWS: &[Row] = &[
     row(&[("touch_between_pages", "on")], "SLIDE", "false", "true"),
     row(&[("same_stamp", "90")], "SAME", "40", "90"),
     row(
+        &[("log_all", "on")],
+        "HAS entities \"SalesContact\"",
+        "false",
+        "true",
+    ),
+    row(
         &[("extra_fields", "on")],
         "HAS courses AddedAfter2023",
         "false",
