@@ -119,6 +119,8 @@ pub struct StreamSpec {
     pub history: History,
     /// The columns of a combo list's entry, where this stream mirrors the combo lists.
     pub combos: Option<ComboColumns>,
+    /// The combo lists that the jobs of the source read, where they choose: a column refers to no other.
+    lists: Option<Arc<BTreeSet<String>>>,
     envelope: Option<String>,
     ignored: Vec<String>,
     nulls: Vec<String>,
@@ -401,7 +403,11 @@ impl StreamSpec {
     pub fn reference(&self, column: &Column) -> Option<Reference> {
         let reference = column.combo.as_ref()?;
         let list = template::fill(&reference.list, &[self.settings.as_ref()]);
-        (!list.is_empty() && template::names(&list).is_empty()).then_some(Reference {
+        let is_read = self
+            .lists
+            .as_ref()
+            .is_none_or(|lists| lists.contains(&list));
+        (is_read && !list.is_empty() && template::names(&list).is_empty()).then_some(Reference {
             list,
             by: reference.by,
         })

@@ -4,6 +4,7 @@
 
 mod choices;
 mod columns;
+mod lists;
 mod masks;
 mod parents;
 mod retention;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use super::checks::Checks;
 use super::files::JobFile;
+use super::files::crosswalk::CrosswalkFile;
 use super::sources::{SourceDraft, Sources};
 use crate::connector::api::StreamSpec;
 use crate::document::node::NodeKind;
@@ -58,7 +60,11 @@ type Listed<'a> = (usize, &'a str);
 
 impl<'a> Checks<'a> {
     /// The drafts of all jobs.
-    pub(super) fn jobs(&mut self, sources: &Sources) -> Vec<JobDraft<'a>> {
+    pub(super) fn jobs(
+        &mut self,
+        sources: &Sources,
+        crosswalks: &[CrosswalkFile],
+    ) -> Vec<JobDraft<'a>> {
         let mut jobs: Vec<JobDraft<'a>> = Vec::new();
         let files = self.files;
         for file in &files.jobs {
@@ -71,6 +77,7 @@ impl<'a> Checks<'a> {
         }
         self.read_parents(&jobs);
         self.references_masked_alike(&jobs);
+        self.lists(&mut jobs, crosswalks);
         jobs
     }
 

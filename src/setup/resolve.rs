@@ -56,7 +56,7 @@ impl Resolution {
             problems,
         };
         let sources = checks.sources(overlay);
-        let jobs = checks.jobs(&sources);
+        let jobs = checks.jobs(&sources, &crosswalk_files);
         checks.crosswalks(&crosswalk_files, &sources, &jobs);
         checks.copy(&sources, &jobs);
         checks.bundles(&bundle_files, &sources, &jobs);

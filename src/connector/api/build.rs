@@ -122,6 +122,7 @@ impl Builder<'_> {
             concerns_people: false, // see `note_people`
             history,
             combos: None,
+            lists: None,
             envelope: stream.envelope.clone(),
             ignored: stream.ignore.clone(),
             nulls: self.connector.nulls.clone(),

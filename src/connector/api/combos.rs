@@ -1,6 +1,7 @@
 //! `[combos]` of a connector against its streams: the stream that mirrors the lists, and the lists that columns refer to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{ConnectorProblem, StreamSpec};
 use crate::connector::columns::ColumnSource;
@@ -14,13 +15,35 @@ use crate::model::row::Kind;
 impl StreamSpec {
     /// The lists that a stream of combo lists is read for, where its connector names them.
     pub fn named_lists(&self) -> Option<BTreeSet<String>> {
-        let index = self.combos?.list;
-        let ColumnSource::Constant(template) = &self.columns[index].origin else {
-            return None;
-        };
+        let template = self.list_template()?;
         let items = &self.for_each.as_ref()?.list;
         let names = items.iter().map(|item| template::fill(template, &[item]));
         (!items.is_empty()).then(|| names.collect())
+    }
+
+    /// The lists that its columns refer to.
+    pub fn referenced_lists(&self) -> impl Iterator<Item = String> {
+        let columns = self.columns.iter();
+        columns.filter_map(|column| Some(self.reference(column)?.list))
+    }
+
+    /// The same stream for a source of which only these lists are read.
+    pub fn with_lists(&self, lists: &Arc<BTreeSet<String>>) -> Self {
+        let mut spec = self.clone();
+        spec.lists = Some(Arc::clone(lists));
+        if let (Some(template), Some(each)) = (self.list_template(), &mut spec.for_each) {
+            let is_read = |item: &Variables| lists.contains(&template::fill(template, &[item]));
+            each.list.retain(is_read);
+        }
+        spec
+    }
+
+    /// What makes the name of the list from an item.
+    fn list_template(&self) -> Option<&str> {
+        match &self.columns[self.combos?.list].origin {
+            ColumnSource::Constant(template) => Some(template),
+            ColumnSource::Paths(_) => None,
+        }
     }
 }
 

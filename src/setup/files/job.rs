@@ -120,6 +120,32 @@ pub struct StreamOptions {
     pub retain: Option<RetainRule>,
     /// How much is requested. Default: the connector's.
     pub mode: Option<ReadMode>,
+    /// Which combo lists are read, in the stream that mirrors them; each is a request: `"used"`, those that mirrored columns
+    /// and crosswalks refer to, `"all"`, or names. Default `"all"`.
+    #[cfg_attr(test, schemars(example = &"used"))]
+    pub lists: Option<ComboSelection>,
+}
+
+/// Which combo lists are read: a word, or names.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum ComboSelection {
+    /// By a rule.
+    Rule(ComboRuleWord),
+    /// These.
+    Named(Vec<String>),
+}
+
+/// A rule for the combo lists that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ComboRuleWord {
+    /// Those that mirrored columns and crosswalks refer to.
+    Used,
+    /// Every one.
+    All,
 }
 
 /// How long after a date of its own a row is kept. Rows without the date are kept.

@@ -2,6 +2,7 @@
 
 mod columns;
 mod copy;
+mod lists;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
