@@ -9,6 +9,7 @@ mod combos;
 mod expect;
 mod harness;
 mod moving;
+mod side;
 mod wapi;
 mod webuntis;
 mod wisenet;

@@ -77,6 +77,8 @@ pub enum ComboLists {
     All,
     /// One of twelve, and `results`.
     Few,
+    /// Those of one of twelve that are used, and every stream that no shipped job reads; removals are not held.
+    FewAndSide,
 }
 
 impl ComboLists {
@@ -84,9 +86,11 @@ impl ComboLists {
     fn config(self) -> &'static Path {
         static ALL: LazyLock<TempDir> = LazyLock::new(|| config(ComboLists::All));
         static FEW: LazyLock<TempDir> = LazyLock::new(|| config(ComboLists::Few));
+        static SIDE: LazyLock<TempDir> = LazyLock::new(|| config(ComboLists::FewAndSide));
         match self {
             Self::All => ALL.path(),
             Self::Few => FEW.path(),
+            Self::FewAndSide => SIDE.path(),
         }
     }
 
@@ -149,7 +153,14 @@ fn config(combo_lists: ComboLists) -> TempDir {
     for file in fs::read_dir(shipped.join("../jobs")).expect("the shipped jobs") {
         let path = file.expect("an entry").path();
         let text = fs::read_to_string(&path).expect("a job");
-        let text = text.replace("\"core\"", "\"full\"");
+        let mut text = text.replace("\"core\"", "\"full\"");
+        if combo_lists == ComboLists::FewAndSide {
+            text = text
+                .replace("\n  # \"", "\n  \"")
+                .replace("\"10%\"", "\"100%\"")
+                .replace("# lists = ", "lists = ")
+                .replace("\"learners\",", "\"learners\", \"learner_personals\",");
+        }
         fs::write(jobs.join(path.file_name().expect("a name")), text).expect("a copy");
     }
     folder
