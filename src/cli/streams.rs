@@ -132,7 +132,13 @@ fn stream(
         rows: sizes.map(|(rows, _)| rows),
         history_rows: sizes.map(|(_, rows)| rows),
         last_read,
-        rules: rules(spec, readers.first().map(|(_, job)| &job.config)),
+        rules: rules(
+            setup
+                .kept(source, spec.name.as_str())
+                .as_deref()
+                .unwrap_or(spec),
+            readers.first().map(|(_, job)| &job.config),
+        ),
     })
 }
 

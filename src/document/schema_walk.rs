@@ -78,7 +78,11 @@ impl<'a> Walk<'a> {
             return;
         }
         let alternatives = self.schema.alternatives(schema);
-        if let (Some(words), Some(text)) = (words(&alternatives), node.text()) {
+        // A key may take a word or something else, such as a list: a text must be one of the words then.
+        let mut texts = alternatives.clone();
+        texts.retain(|schema| !matches!(types(schema)[..], [kind] if kind != "string"));
+        let known = words(&texts).filter(|words| !words.is_empty());
+        if let (Some(words), Some(text)) = (known, node.text()) {
             if !words.contains(&text) {
                 let problem = Problem::error(
                     node.location(),

@@ -129,7 +129,7 @@ fn mistakes_in_the_choice_of_lists() {
         (
             "[stream.codes]\nlists = \"some\"\n",
             "",
-            &["jobs/north.toml:5:9: invalid value `some` for `lists` (one of `all`, `used`)"],
+            &["jobs/north.toml:5:9: invalid value `some` for `lists` (known: `used`, `all`)"],
         ),
         (
             "[stream.users]\nlists = \"used\"\n",
