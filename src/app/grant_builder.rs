@@ -4,13 +4,16 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use reqwest::Url;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::auth::{ApiKeySpec, Grant, GrantSpec, IssuerSpec, Redirect};
-use crate::connector::file::{ApiKeyRules, GrantRules};
-use crate::connector::template;
-use crate::model::{EndpointRules, GrantKind};
+use crate::auth::{ApiKeySpec, Grant, GrantSpec, IssuerSpec, Redirect, Signer};
+use crate::connector::file::{ApiKeyRules, FixedKeyRules, GrantRules};
+use crate::connector::template::{self, Variables};
+use crate::http::FixedKeys;
+use crate::model::{ClientAuth, EndpointRules, GrantKind};
 use crate::setup::SourceSetup;
 use crate::setup::files::{Auth, SecretRef, Secrets};
 
@@ -31,13 +34,18 @@ impl GrantBuilder<'_> {
         match self.auth.grant {
             GrantKind::ApiKey => {
                 let rules = offered.api_key.as_ref().ok_or_else(|| self.not_offered())?;
-                let header = self.auth.api_key_header.as_ref();
-                Ok(Grant::ApiKey {
-                    header: header.unwrap_or(&rules.header).clone(),
-                    key: self
-                        .secret(self.auth.api_key.as_ref())?
-                        .ok_or("api_key is missing")?,
-                })
+                Ok(Grant::ApiKey(self.fixed_keys(rules)?))
+            }
+            GrantKind::JwtBearer => {
+                let mut spec = self.spec(&self.rules(&offered.jwt_bearer)?)?;
+                let signer = self.signer()?;
+                // RFC 7523 2.1: the assertion already identifies the client.
+                spec.rules.client_auth.get_or_insert(ClientAuth::None);
+                let issuer = Variables::from([("issuer".to_owned(), signer.issuer().to_owned())]);
+                for claim in spec.rules.claims.iter_mut().flat_map(BTreeMap::values_mut) {
+                    *claim = template::fill(claim, &[&issuer]);
+                }
+                Ok(Grant::JwtBearer { spec, signer })
             }
             GrantKind::ClientCredentials => Ok(Grant::ClientCredentials(
                 self.spec(&self.rules(&offered.client_credentials)?)?,
@@ -111,6 +119,8 @@ impl GrantBuilder<'_> {
                 token_form: self.filled(&endpoint.token_form),
                 authorize_query: self.filled(&endpoint.authorize_query),
                 scope: endpoint.scope.as_deref().map(|scope| self.fill(scope)),
+                audience: endpoint.audience.as_deref().map(|text| self.fill(text)),
+                claims: self.filled(&endpoint.claims),
                 ..endpoint.clone()
             },
             api_key: api_key
@@ -118,6 +128,55 @@ impl GrantBuilder<'_> {
                 .map(|rules| self.api_key_spec(rules))
                 .transpose()?,
         })
+    }
+
+    /// The fixed keys, as the connector sends them.
+    fn fixed_keys(&self, rules: &FixedKeyRules) -> Result<FixedKeys, String> {
+        let key = self.secret(self.auth.api_key.as_ref())?;
+        let key = key.ok_or("api_key is missing")?;
+        let secret = self.secret(self.auth.api_secret.as_ref())?;
+        if secret.is_none() && rules.needs_secret() {
+            return Err("api_secret is missing".to_owned());
+        }
+        let text = |secret: &SecretString| secret.expose_secret().to_owned();
+        let (api_key, api_secret) = (text(&key), secret.as_ref().map(text).unwrap_or_default());
+        let basic = BASE64_STANDARD.encode(format!("{api_key}:{api_secret}"));
+        let secrets = [
+            ("api_key", api_key),
+            ("api_secret", api_secret),
+            ("basic", basic),
+        ];
+        let secrets: Variables = secrets.map(|(name, text)| (name.to_owned(), text)).into();
+        let fill = |(name, value): (String, String)| {
+            let value = template::fill(&value, &[&self.source.settings.texts, &secrets]);
+            (name, SecretString::from(value))
+        };
+        let header = self.auth.api_key_header.as_deref();
+        let headers = rules.all_headers(header).into_iter();
+        Ok(FixedKeys {
+            headers: headers.map(fill).collect(),
+            query: rules.query.clone().into_iter().map(fill).collect(),
+            parts: [Some(key), secret].into_iter().flatten().collect(),
+        })
+    }
+
+    /// What signs assertions: the key of a service account, or one by itself.
+    fn signer(&self) -> Result<Signer, String> {
+        let auth = self.auth;
+        let pem = |reference: &SecretRef| {
+            let secret = self.secrets.fetch_pem(reference);
+            secret.map_err(|error| error.to_string())
+        };
+        if let Some(reference) = &auth.service_account {
+            let file = pem(reference)?;
+            let signer = Signer::of_service_account(file.expose_secret());
+            return signer.map_err(|why| format!("service_account {why}"));
+        }
+        let reference = auth.private_key.as_ref();
+        let key = pem(reference.ok_or("neither service_account nor private_key is set")?)?;
+        let issuer = auth.client_id.as_deref().ok_or("client_id is missing")?;
+        Signer::of_pem(issuer, auth.key_id.as_deref(), key.expose_secret())
+            .map_err(|why| format!("private_key {why}"))
     }
 
     /// The issuer, if the connector or the source names one.

@@ -11,7 +11,7 @@ use super::App;
 use super::grant_builder::{GrantBuilder, url};
 use super::vault_store::VaultStore;
 use crate::auth::{Refetch, TokenManager, TokenRules};
-use crate::connector::file::{Connector, Setting};
+use crate::connector::file::{Connector, QueryValue, Setting};
 use crate::connector::template;
 use crate::http::{Authorizer, ProxyLogin, Reach, Route, Session, SessionRules, Timeouts};
 use crate::model::SourceName;
@@ -190,19 +190,27 @@ fn choosing_settings(connector: &Connector) -> BTreeSet<&str> {
         &grants.password,
         &grants.refresh_token,
         &grants.authorization_code,
+        &grants.jwt_bearer,
     ];
     let tokens = grants.into_iter().flatten().flat_map(|grant| {
         let rules = &grant.endpoint;
         let maps = rules.token_query.iter().chain(&rules.token_form);
+        let maps = maps.chain(&rules.claims);
         maps.flat_map(BTreeMap::values).chain(&rules.token_url)
     });
     let streams = connector.streams.values();
-    let streams =
-        streams.flat_map(|stream| stream.path.texts().iter().chain(stream.query.values()));
-    let templates = tokens.chain(streams).chain(connector.headers.values());
-    templates
+    let of_streams = streams.clone().flat_map(|stream| stream.path.texts());
+    let headers = connector.headers.values();
+    let headers = headers.chain(streams.clone().flat_map(|stream| stream.headers.values()));
+    let queries = [&connector.query].into_iter();
+    let queries = queries.chain(streams.map(|stream| &stream.query));
+    let values = queries.flat_map(BTreeMap::values);
+    let texts = tokens.chain(of_streams).chain(headers);
+    texts
         .chain([&connector.base_url])
-        .flat_map(|text| template::names(text))
+        .map(String::as_str)
+        .chain(values.flat_map(QueryValue::templates))
+        .flat_map(template::names)
         .filter(|name| {
             connector
                 .settings

@@ -9,18 +9,22 @@ use reqwest::Url;
 use secrecy::SecretString;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::assertion::Signer;
 use super::discovery::IssuerSpec;
+use crate::http::FixedKeys;
 use crate::model::{EndpointRules, KeptGrant, KeptRefusal, SourceName};
 
 /// How a source authenticates.
 #[derive(Clone)]
 pub enum Grant {
-    /// A fixed key in a header.
-    ApiKey {
-        /// The header's name.
-        header: String,
-        /// Its value.
-        key: SecretString,
+    /// Fixed keys.
+    ApiKey(FixedKeys),
+    /// OAuth 2 JWT bearer (RFC 7523).
+    JwtBearer {
+        /// The token endpoint.
+        spec: GrantSpec,
+        /// What signs the assertions.
+        signer: Signer,
     },
     /// OAuth 2 client credentials (RFC 6749 4.4).
     ClientCredentials(GrantSpec),

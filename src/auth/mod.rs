@@ -2,6 +2,7 @@
 //!
 //! Implements [`Authorizer`](crate::http::Authorizer) for a session, and owns [`GrantStore`], which keeps refresh tokens.
 
+mod assertion;
 mod discovery;
 mod grant;
 mod login;
@@ -18,6 +19,7 @@ mod token_source;
 #[cfg(test)]
 mod tests;
 
+pub use assertion::Signer;
 pub use discovery::IssuerSpec;
 pub use grant::{ApiKeySpec, Grant, GrantSpec, GrantStore, SignInMark, VaultError};
 pub use login::{

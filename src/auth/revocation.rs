@@ -41,9 +41,10 @@ pub async fn revoke(
     let (endpoint, origin) = match &token_source {
         TokenSource::Refresh(endpoint, seed) => (endpoint, ChainOrigin::Seed(seed.as_ref())),
         TokenSource::SignedIn(endpoint, _) => (endpoint, ChainOrigin::SignIn),
-        TokenSource::Key(_) | TokenSource::Client(_) | TokenSource::Password(..) => {
-            return Ok(Revocation::Elsewhere);
-        }
+        TokenSource::Key(_)
+        | TokenSource::Client(_)
+        | TokenSource::Assertion(..)
+        | TokenSource::Password(..) => return Ok(Revocation::Elsewhere),
     };
     if !origin.is_of(kept, endpoint) {
         return Ok(Revocation::Elsewhere);

@@ -33,6 +33,7 @@ pub(super) fn authenticated<'a>(
             form.push(("client_id", id));
             form.push(("client_secret", secret.expose_secret()));
         }
+        (ClientAuth::None, _) => {}
         (_, None) => form.push(("client_id", id)),
     }
     let (media, body) = match encoding {

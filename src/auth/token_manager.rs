@@ -306,6 +306,9 @@ impl Inner {
                     .request_token(&TokenRequest::Client, &self.clock)
                     .await
             }
+            TokenSource::Assertion(endpoint, signer) => {
+                endpoint.request_with_assertion(signer, &self.clock).await
+            }
             TokenSource::Password(endpoint, name, password) => {
                 self.send_password(endpoint, name, password).await
             }
@@ -373,12 +376,13 @@ impl Inner {
     ) -> Result<Access, HttpError> {
         state.generation += 1;
         let spec = token_source.endpoint();
+        let header = spec.and_then(|endpoint| endpoint.spec.rules.token_header.as_deref());
         let spec = spec.and_then(|endpoint| endpoint.spec.api_key.as_ref());
         let key = spec.and_then(|spec| {
             let key = spec.fixed.as_ref().or(token.key.as_ref())?;
             Some((spec.header.as_str(), key))
         });
-        let access = Access::bearer(state.generation, &token.access, key)
+        let access = Access::bearer(state.generation, (header, &token.access), key)
             .map_err(|kind| kind.at(self.step(), token_source.host()))?;
         if matches!(
             token_source,

@@ -7,6 +7,7 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::assertion::Signer;
 use super::discovery::Discovery;
 use super::grant::GrantSpec;
 use super::token_form::authenticated;
@@ -38,7 +39,12 @@ pub(super) enum TokenRequest<'a> {
     Refresh(&'a SecretString),
     /// The code of a sign-in.
     Code(CodeRequest<'a>),
+    /// A signed assertion (RFC 7523).
+    Assertion(&'a SecretString),
 }
+
+/// The grant type of RFC 7523 2.1.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// An authorization code with what binds it to its attempt.
 pub(super) struct CodeRequest<'a> {
@@ -69,6 +75,10 @@ impl<'a> TokenRequest<'a> {
                 ("code", code.expose_secret()),
                 ("redirect_uri", redirect),
             ],
+            Self::Assertion(assertion) => vec![
+                ("grant_type", JWT_BEARER),
+                ("assertion", assertion.expose_secret()),
+            ],
         };
         match self {
             // The authorization request contained the scopes.
@@ -83,7 +93,7 @@ impl<'a> TokenRequest<'a> {
 
     fn sent(&self) -> Sent {
         match self {
-            Self::Client | Self::NoPassword => Sent::Nothing,
+            Self::Client | Self::NoPassword | Self::Assertion(_) => Sent::Nothing,
             Self::Password(..) => Sent::Password,
             Self::Refresh(_) | Self::Code(_) => Sent::Token,
         }
@@ -94,7 +104,7 @@ impl<'a> TokenRequest<'a> {
         match *self {
             Self::Client | Self::NoPassword => Vec::new(),
             Self::Password(name, password) => vec![name, password.expose_secret()],
-            Self::Refresh(token) => vec![token.expose_secret()],
+            Self::Refresh(token) | Self::Assertion(token) => vec![token.expose_secret()],
             Self::Code(CodeRequest { code, verifier, .. }) => {
                 let verifier = verifier.map(|verifier| verifier.expose_secret());
                 [Some(code.expose_secret()), verifier]
@@ -131,8 +141,9 @@ impl Endpoint {
         if let Some(url) = &spec.token_url {
             must_be_safe(url, "token_url")?;
         }
-        if let Some(key) = &spec.api_key {
-            access::name(&key.header)?;
+        let headers = spec.api_key.iter().map(|key| &key.header);
+        for header in headers.chain(&spec.rules.token_header) {
+            access::name(header)?;
         }
         Ok(Self {
             spec,
@@ -166,6 +177,19 @@ impl Endpoint {
         Ok(url)
     }
 
+    /// Signs an assertion and requests a token with it.
+    pub async fn request_with_assertion(
+        &self,
+        signer: &Signer,
+        clock: &Clock,
+    ) -> Result<Token, HttpErrorKind> {
+        let mut audience = self.endpoint_url(clock).await?;
+        audience.set_query(None);
+        let assertion = signer.assertion(&self.spec.rules, audience.as_str(), clock.now())?;
+        let request = TokenRequest::Assertion(&assertion);
+        self.request_token(&request, clock).await
+    }
+
     /// Sends one request.
     pub async fn request_token(
         &self,
@@ -176,8 +200,12 @@ impl Endpoint {
         let (now, rules) = (clock.now(), &self.spec.rules);
         let scope = rules.scopes().join(" ");
         let mut form = request.form(&scope);
-        let further = rules.token_form.iter().flatten();
-        form.extend(further.map(|(name, value)| (name.as_str(), value.as_str())));
+        let further = self.further_form();
+        form.extend(
+            further
+                .iter()
+                .map(|(name, value)| (*name, value.expose_secret())),
+        );
         let (headers, content) = authenticated(&self.spec, form, rules.body.unwrap_or_default())?;
         let (status, headers, body) = self.send(&address, headers, content).await?;
         let failed = |body: &[u8]| {
@@ -211,6 +239,20 @@ impl Endpoint {
         })
     }
 
+    /// The further members of the body: what they name of the client is filled in.
+    fn further_form(&self) -> Vec<(&str, SecretString)> {
+        let secret = self.spec.client_secret.as_ref();
+        let fill = |value: &String| {
+            let value = value.replace("{client_id}", &self.spec.client_id);
+            let secret = secret.map_or("", |secret| secret.expose_secret());
+            SecretString::from(value.replace("{client_secret}", secret))
+        };
+        let further = self.spec.rules.token_form.iter().flatten();
+        further
+            .map(|(name, value)| (name.as_str(), fill(value)))
+            .collect()
+    }
+
     /// What Basic authentication sends, which a server may repeat.
     fn basic_pair(&self) -> String {
         let secret = self.spec.client_secret.as_ref();
@@ -225,6 +267,7 @@ impl Endpoint {
         let key = self.spec.api_key.as_ref();
         ExpectedResponse {
             lifetime: self.spec.rules.lifetime.map(|lifetime| lifetime.0),
+            envelope: self.spec.rules.envelope.as_deref(),
             members: &self.spec.rules.members,
             key_member: key.and_then(|key| key.member.as_deref()),
             now,

@@ -52,6 +52,8 @@ pub(super) struct Token {
 pub(super) struct ExpectedResponse<'a> {
     /// Lifetime of a token when the response declares none.
     pub lifetime: Option<Duration>,
+    /// Path of the member that holds the others.
+    pub envelope: Option<&'a str>,
     /// Names of the members.
     pub members: &'a TokenMembers,
     /// The member with an API key.
@@ -63,10 +65,19 @@ pub(super) struct ExpectedResponse<'a> {
 /// Reads a response: bearer tokens in whatever form the vendor returns them.
 pub(super) fn read(body: &[u8], expected: &ExpectedResponse<'_>) -> Result<Token, String> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let Ok(Value::Object(response)) = serde_json::from_slice::<Value>(body) else {
-        return Err(described(body, false));
-    };
     let members = expected.members;
+    let response = match serde_json::from_slice::<Value>(body) {
+        Ok(Value::Object(response)) => response,
+        Ok(_) => return Err(described(body, false)),
+        Err(_) => form(body, members).ok_or_else(|| described(body, false))?,
+    };
+    let response = match expected.envelope {
+        None => response,
+        Some(path) => match member(&response, path) {
+            Some(Value::Object(inner)) => inner.clone(),
+            _ => return Err(format!("JSON that has no {path} as object")),
+        },
+    };
     let Some(access) = secret(&response, members.access_token()) else {
         return Err(format!(
             "JSON that has no {} as text",
@@ -84,14 +95,36 @@ pub(super) fn read(body: &[u8], expected: &ExpectedResponse<'_>) -> Result<Token
         key: expected
             .key_member
             .and_then(|member| secret(&response, member)),
-        scope: response.get(members.scope()).and_then(scopes),
+        scope: member(&response, members.scope()).and_then(scopes),
         id_token: secret(&response, "id_token"),
         made: expected.now,
     })
 }
 
-fn secret(response: &Map<String, Value>, member: &str) -> Option<SecretString> {
-    let text = response.get(member)?.as_str()?;
+/// A form in place of JSON, as some old servers send; only one with a token.
+fn form(body: &[u8], members: &TokenMembers) -> Option<Map<String, Value>> {
+    let text = std::str::from_utf8(body).ok()?.trim();
+    let is_form = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_form || text.starts_with(['<', '{', '[', '"']) {
+        return None;
+    }
+    let pairs = form_urlencoded::parse(text.as_bytes());
+    let form: Map<String, Value> = pairs
+        .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
+        .collect();
+    form.contains_key(members.access_token()).then_some(form)
+}
+
+/// A member by its name, or else by its dotted path.
+fn member<'r>(response: &'r Map<String, Value>, path: &str) -> Option<&'r Value> {
+    response.get(path).or_else(|| {
+        let (first, rest) = path.split_once('.')?;
+        member(response.get(first)?.as_object()?, rest)
+    })
+}
+
+fn secret(response: &Map<String, Value>, path: &str) -> Option<SecretString> {
+    let text = member(response, path)?.as_str()?;
     (!text.is_empty()).then(|| text.into())
 }
 
@@ -148,9 +181,14 @@ fn scopes(value: &Value) -> Option<Vec<String>> {
 
 /// The first plausible lifetime; `None`: use the token until it is refused.
 fn life(response: &Map<String, Value>, expected: &ExpectedResponse<'_>) -> Option<Duration> {
-    let at = || until(response.get(expected.members.expires_at())?, expected.now);
+    let at = || {
+        until(
+            member(response, expected.members.expires_at())?,
+            expected.now,
+        )
+    };
     let length = || {
-        let value = response.get(expected.members.expires_in())?;
+        let value = member(response, expected.members.expires_in())?;
         match number(value) {
             // Too long for a lifetime: an epoch number.
             Some(seconds) if seconds > LONGEST_LIFE.as_secs_f64() => {
@@ -206,6 +244,7 @@ mod tests {
     fn read(body: &str, lifetime: Option<u64>) -> Result<Token, String> {
         let expected = ExpectedResponse {
             lifetime: lifetime.map(Duration::from_secs),
+            envelope: None,
             members: &TokenMembers::default(),
             key_member: Some("api_key"),
             now: "2026-03-02T06:00:00Z".parse().expect("a time"),
@@ -289,6 +328,7 @@ mod tests {
         };
         let expected = ExpectedResponse {
             lifetime: None,
+            envelope: None,
             members: &members,
             key_member: None,
             now: "2026-03-02T06:00:00Z".parse().expect("a time"),
@@ -314,6 +354,97 @@ mod tests {
             super::read(standard_names, &expected).err().as_deref(),
             Some("JSON that has no token as text")
         );
+    }
+
+    /// Kinds: in a member, in a member of a member, by paths, as a form, and what is none of these.
+    #[test]
+    fn wrapped_and_form_encoded_responses() {
+        let paths = TokenMembers {
+            access_token: Some("data.token".into()),
+            expires_in: Some("data.ttl".into()),
+            ..TokenMembers::default()
+        };
+        let standard = TokenMembers::default();
+        for (envelope, members, body, should) in [
+            (
+                Some("data"),
+                &standard,
+                r#"{"data":{"access_token":"a","expires_in":60}}"#,
+                Ok(Some(60)),
+            ),
+            (
+                Some("a.b"),
+                &standard,
+                r#"{"a":{"b":{"access_token":"a"}}}"#,
+                Ok(None),
+            ),
+            (
+                Some("data"),
+                &standard,
+                r#"{"access_token":"a"}"#,
+                Err("JSON that has no data as object"),
+            ),
+            (
+                Some("data"),
+                &standard,
+                r#"{"data":"a"}"#,
+                Err("JSON that has no data as object"),
+            ),
+            (
+                None,
+                &paths,
+                r#"{"data":{"token":"a","ttl":"60"}}"#,
+                Ok(Some(60)),
+            ),
+            (
+                None,
+                &paths,
+                r#"{"data":[]}"#,
+                Err("JSON that has no data.token as text"),
+            ),
+            (
+                None,
+                &standard,
+                "access_token=a&expires_in=60&token_type=bearer\n",
+                Ok(Some(60)),
+            ),
+            (None, &standard, "access_token=a&expires=60", Ok(None)),
+            (
+                None,
+                &standard,
+                "access_token=&expires_in=60",
+                Err("JSON that has no access_token as text"),
+            ),
+            (
+                None,
+                &standard,
+                "error=invalid_client",
+                Err("a text that is no token response"),
+            ),
+            (
+                None,
+                &standard,
+                "no token for you: access_token=a",
+                Err("a text that is no token response"),
+            ),
+            (None, &standard, "<p>access_token=a</p>", Err("a web page")),
+        ] {
+            let expected = ExpectedResponse {
+                lifetime: None,
+                envelope,
+                members,
+                key_member: None,
+                now: "2026-03-02T06:00:00Z".parse().expect("a time"),
+            };
+            let read = super::read(body.as_bytes(), &expected);
+            let life = read
+                .as_ref()
+                .map(|token| token.life.map(|life| life.as_secs()));
+            assert_eq!(life.map_err(String::as_str), should, "{body}");
+            if let Ok(token) = &read {
+                assert_eq!(token.access.expose_secret(), "a", "{body}");
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::assertion::Signer;
 use super::grant::{Grant, GrantSpec};
 use super::scopes;
 use super::token_request::Endpoint;
@@ -31,6 +32,8 @@ pub(super) enum TokenSource {
     Key(Access),
     /// Client credentials.
     Client(Endpoint),
+    /// A signed assertion.
+    Assertion(Endpoint, Signer),
     /// User name and password.
     Password(Endpoint, String, SecretString),
     /// A refresh token: the vault's, or the configured one where it is newer.
@@ -51,7 +54,8 @@ impl TokenSource {
             Endpoint::new(spec.clone(), &options)
         };
         Ok(match &rules.grant {
-            Grant::ApiKey { header, key } => Self::Key(Access::key(header, key)?),
+            Grant::ApiKey(keys) => Self::Key(Access::keys(keys)?),
+            Grant::JwtBearer { spec, signer } => Self::Assertion(endpoint(spec)?, signer.clone()),
             Grant::ClientCredentials(spec) => Self::Client(endpoint(spec)?),
             Grant::Password {
                 spec,
@@ -68,6 +72,7 @@ impl TokenSource {
         match self {
             Self::Key(_) => None,
             Self::Client(endpoint)
+            | Self::Assertion(endpoint, _)
             | Self::Password(endpoint, ..)
             | Self::Refresh(endpoint, _)
             | Self::SignedIn(endpoint, _) => Some(endpoint),

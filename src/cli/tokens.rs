@@ -194,7 +194,10 @@ fn needs_sign_in(auth: &Auth) -> bool {
     match auth.grant {
         GrantKind::AuthorizationCode => true,
         GrantKind::RefreshToken => auth.refresh_token.is_none(),
-        GrantKind::ClientCredentials | GrantKind::Password | GrantKind::ApiKey => false,
+        GrantKind::ClientCredentials
+        | GrantKind::Password
+        | GrantKind::JwtBearer
+        | GrantKind::ApiKey => false,
     }
 }
 

@@ -11,7 +11,7 @@ mod refers_to;
 
 pub use self::across::bad_time_zone;
 use self::across::{
-    identity_problem, note_people, note_uses, personal_problems, time_zone_problem,
+    identity_problem, key_problem, note_people, note_uses, personal_problems, time_zone_problem,
     webhook_problems,
 };
 use self::build::Builder;
@@ -27,6 +27,7 @@ use super::decode::{Decoder, DecoderRules};
 use super::file::{Connector, ForEach, NameMatch, Removed};
 use super::mask::PseudonymKey;
 use super::paging::PageRules;
+use super::query_value::QueryValue;
 use super::response::PageShape;
 use super::template::{self, Variables};
 use jiff::tz::TimeZone;
@@ -70,8 +71,10 @@ pub struct StreamSpec {
     pub title: String,
     /// Templates of the paths, in order of preference.
     pub paths: Vec<String>,
-    /// Query parameters; templates.
-    pub query: BTreeMap<String, String>,
+    /// Query parameters.
+    pub query: BTreeMap<String, QueryValue>,
+    /// Headers; templates.
+    pub headers: BTreeMap<String, String>,
     /// The paths of a page's parts.
     pub shape: PageShape,
     /// How pages are requested.
@@ -160,7 +163,7 @@ pub struct SinceRules {
     /// The change time's column.
     pub column: usize,
     /// Query parameters; templates with `{since}`.
-    pub query: BTreeMap<String, String>,
+    pub query: BTreeMap<String, QueryValue>,
     /// How far before the cursor to read again.
     pub overlap: Duration,
     /// The wire form of a time.
@@ -232,6 +235,7 @@ pub fn streams(
     problems.extend(identity_problem(connector, &specs));
     problems.extend(personal_problems(connector));
     problems.extend(webhook_problems(connector));
+    problems.extend(key_problem(connector));
     combos::connect(connector, &mut specs, &mut problems);
     note_uses(&mut specs);
     note_people(&mut specs);
@@ -384,6 +388,14 @@ impl StreamSpec {
         filled(&self.query, &[self.settings.as_ref(), item])
     }
 
+    /// The headers with every name filled; empty ones are left out.
+    pub fn headers(&self, item: &Variables) -> Vec<(String, String)> {
+        let layers = [self.settings.as_ref(), item];
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| (name.clone(), template::fill(value, &layers)));
+        headers.filter(|(_, value)| !value.is_empty()).collect()
+    }
+
     /// The paths with every name filled, in order of preference; values are percent-encoded.
     pub fn paths(&self, item: &Variables) -> Vec<String> {
         let encoded = |variables: &Variables| -> Variables {
@@ -477,10 +489,10 @@ pub fn wire_time(timestamp: jiff::Timestamp, format: &str) -> String {
         .to_string()
 }
 
-fn filled(query: &BTreeMap<String, String>, layers: &[&Variables]) -> Vec<(String, String)> {
+fn filled(query: &BTreeMap<String, QueryValue>, layers: &[&Variables]) -> Vec<(String, String)> {
     query
         .iter()
-        .map(|(name, value)| (name.clone(), template::fill(value, layers)))
+        .map(|(name, value)| (name.clone(), value.fill(layers)))
         .filter(|(_, value)| !value.is_empty())
         .collect()
 }

@@ -16,12 +16,14 @@ pub type ColumnConfigs = OrderedTable<ColumnConfig>;
 /// finds a value other than null wins. Steps: `name`; `orgs[]` each element of an array;
 /// `userIds[type=person-id]` the first element whose member has that value; a last step
 /// `{a,b}` keeps only these members of an object. `../` starts beside the envelope. `= text` is a
-/// constant template, such as `"= {list} : text"`; name parts may be templates of `for_each` variables.
+/// constant template, such as `"= {list} : text"`; name parts may be templates of `for_each` variables. `@key` is the
+/// name of the row in the object that holds it (`rows = "users.{*}"`), `@value` the row itself where it is a bare value.
 ///
 /// A *type* is one of `text integer real boolean date timestamp json`. A *modifier*: `lower` (text in lower case),
 /// `guid` (32 hex digits without dashes, all zeros is null), `nonzero` (0 is null), `texts` (numbers in an array
 /// of `json` become texts), `set` (a `json` array whose order means nothing: sorted, equal elements once), `required`
-/// (a row without a readable value is a reject, as it is for a key column), `verbatim` (the words of `nulls` are values here).
+/// (a row without a readable value is a reject, as it is for a key column), `verbatim` (the words of `nulls` are values here),
+/// `epoch` and `epoch_ms` (a number in a `timestamp` or `date` is seconds or milliseconds since 1970).
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]

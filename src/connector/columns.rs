@@ -66,6 +66,17 @@ pub struct Shaping {
     pub required: bool,
     /// Values that mean "no value" elsewhere are kept: `NULL` is a family name.
     pub verbatim: bool,
+    /// A number is a time since 1970.
+    pub epoch: Option<EpochUnit>,
+}
+
+/// The unit of a time since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EpochUnit {
+    /// `epoch`
+    Seconds,
+    /// `epoch_ms`
+    Milliseconds,
 }
 
 /// The origin of a column's value.
@@ -86,6 +97,15 @@ pub struct Path {
     pub steps: Vec<PathStep>,
 }
 
+impl Path {
+    fn of_row(step: PathStep) -> Self {
+        Self {
+            beside: false,
+            steps: vec![step],
+        }
+    }
+}
+
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PathStep {
@@ -102,6 +122,10 @@ pub enum PathStep {
     },
     /// Only these members of an object; the last step.
     Keep(Vec<String>),
+    /// `@key`: the name of the row in the object that holds it; the only step.
+    RowKey,
+    /// `@value`: the row itself, where it is a bare value; the only step.
+    RowValue,
 }
 
 impl Column {
@@ -185,9 +209,11 @@ fn read_kind(text: &str) -> Result<(Kind, Shaping), String> {
             "set" => shaping.set = true,
             "required" => shaping.required = true,
             "verbatim" => shaping.verbatim = true,
+            "epoch" => shaping.epoch = Some(EpochUnit::Seconds),
+            "epoch_ms" => shaping.epoch = Some(EpochUnit::Milliseconds),
             other => {
                 return Err(format!(
-                    "unknown modifier `{other}`; known modifiers: lower, guid, nonzero, texts, set, required, verbatim"
+                    "unknown modifier `{other}`; known modifiers: lower, guid, nonzero, texts, set, required, verbatim, epoch, epoch_ms"
                 ));
             }
         }
@@ -201,6 +227,12 @@ fn read_kind(text: &str) -> Result<(Kind, Shaping), String> {
     if shaping.verbatim && kind != Kind::Text {
         return Err(format!(
             "`verbatim` is for texts: the type must be text, not {}",
+            kind.as_str()
+        ));
+    }
+    if shaping.epoch.is_some() && !matches!(kind, Kind::Date | Kind::Timestamp) {
+        return Err(format!(
+            "`epoch` and `epoch_ms` are for times: the type must be timestamp or date, not {}",
             kind.as_str()
         ));
     }
@@ -222,6 +254,16 @@ fn read_path(text: &str) -> Result<Path, String> {
         Some(rest) => (true, rest),
         None => (false, text),
     };
+    match text {
+        "@key" => return Ok(Path::of_row(PathStep::RowKey)),
+        "@value" => return Ok(Path::of_row(PathStep::RowValue)),
+        _ if text.starts_with("@key.") || text.starts_with("@value.") => {
+            return Err(format!(
+                "`{text}` is no path: `@key` and `@value` have no members"
+            ));
+        }
+        _ => {}
+    }
     let mut steps = Vec::new();
     for piece in split_steps(rest) {
         read_step(piece, &mut steps)?;
@@ -290,6 +332,10 @@ fn read_step(piece: &str, steps: &mut Vec<PathStep>) -> Result<(), String> {
 
 /// An array gives one value only when it becomes JSON or one element is picked.
 fn check_path(path: &Path, kind: Kind) -> Result<(), String> {
+    let is_of_row = |step: &PathStep| matches!(step, PathStep::RowKey | PathStep::RowValue);
+    if kind == Kind::Json && path.steps.iter().any(is_of_row) {
+        return Err("`@key` and `@value` are no JSON: the type must be another one".to_owned());
+    }
     let spreads = path
         .steps
         .iter()
@@ -387,7 +433,7 @@ mod tests {
             ),
             (
                 "a : text upper",
-                "unknown modifier `upper`; known modifiers: lower, guid, nonzero, texts, set, required, verbatim",
+                "unknown modifier `upper`; known modifiers: lower, guid, nonzero, texts, set, required, verbatim, epoch, epoch_ms",
             ),
             (
                 "a : text set",
@@ -404,6 +450,18 @@ mod tests {
             (
                 "a[].b : text",
                 "`[]` and `{…}` give JSON: the type must be json, not text",
+            ),
+            (
+                "a : integer epoch",
+                "`epoch` and `epoch_ms` are for times: the type must be timestamp or date, not integer",
+            ),
+            (
+                "@value : json",
+                "`@key` and `@value` are no JSON: the type must be another one",
+            ),
+            (
+                "@key.name : text",
+                "`@key.name` is no path: `@key` and `@value` have no members",
             ),
             ("a[x : text", "`a[x` lacks its `]`"),
             (" : text", "`` names no member"),

@@ -181,6 +181,13 @@ impl RowReader<'_> {
         Some(self.out)
     }
 
+    /// The next row is a member of an object, with this name.
+    pub fn name_row(&mut self, name: &str) {
+        for leaf in &self.decoder.tree.key.leaves {
+            self.slots.escaped_text(*leaf, name);
+        }
+    }
+
     /// A number outside of the rows needs its own digits.
     pub fn ask_for_digits(&mut self) {
         self.slots.needs_digits = true;

@@ -13,6 +13,7 @@ use serde::Deserialize;
 pub use super::column_config::{ColumnConfig, ColumnConfigs, ColumnRules};
 pub use super::combos::{ComboRules, Combos};
 pub use super::personal::Personal;
+pub use super::query_value::QueryValue;
 pub use super::webhook::WebhookRules;
 use crate::document::file_kind::file_kind;
 use crate::model::{EndpointRules, ErrorCodes, RequestLimits};
@@ -36,6 +37,9 @@ pub struct Connector {
     /// Headers of every request; the values are templates.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Query parameters of every stream that has none of the same name.
+    #[serde(default)]
+    pub query: BTreeMap<String, QueryValue>,
     /// The grants that the vendor offers, each with its quirks. A source picks one.
     #[serde(default)]
     pub auth: Grants,
@@ -141,8 +145,10 @@ pub struct Grants {
     pub refresh_token: Option<GrantRules>,
     /// OAuth 2 authorization code with PKCE.
     pub authorization_code: Option<GrantRules>,
-    /// A fixed key in a header, and nothing else.
-    pub api_key: Option<ApiKeyRules>,
+    /// OAuth 2 JWT bearer (RFC 7523), such as a service account: an assertion that is signed with RS256.
+    pub jwt_bearer: Option<GrantRules>,
+    /// Fixed keys, and nothing else.
+    pub api_key: Option<FixedKeyRules>,
 }
 
 /// The token endpoint of one grant.
@@ -157,7 +163,45 @@ pub struct GrantRules {
     pub api_key: Option<ApiKeyRules>,
 }
 
-/// A key in a header.
+/// Where the fixed keys of a source are sent. Values are templates of `{api_key}` and `{api_secret}`, of `{basic}`, which is
+/// both with a colon between them as base64, and of settings.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct FixedKeyRules {
+    /// The header with the key.
+    pub header: Option<String>,
+    /// The value of `header`, such as `"token {api_key}:{api_secret}"` or `"Basic {basic}"`. Default `"{api_key}"`.
+    pub value: Option<String>,
+    /// Further headers and their values.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Query parameters and their values, only for a vendor that takes a key nowhere else: servers and proxies log
+    /// addresses. Rollbook does not.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+}
+
+impl FixedKeyRules {
+    /// The headers with their templates; `header` in place of the connector's own.
+    pub fn all_headers(&self, header: Option<&str>) -> Vec<(String, String)> {
+        let value = self.value.as_deref().unwrap_or("{api_key}");
+        let first = header.or(self.header.as_deref());
+        let first = first.map(|header| (header.to_owned(), value.to_owned()));
+        let others = self.headers.iter();
+        let others = others.map(|(header, value)| (header.clone(), value.clone()));
+        first.into_iter().chain(others).collect()
+    }
+
+    /// Whether a source needs `api_secret` too.
+    pub fn needs_secret(&self) -> bool {
+        let values = self.value.iter().chain(self.headers.values());
+        let mut values = values.chain(self.query.values());
+        values.any(|value| value.contains("{api_secret}") || value.contains("{basic}"))
+    }
+}
+
+/// A key in a header, in addition to a token.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -190,11 +234,15 @@ pub struct StreamConfig {
     pub title: String,
     /// Template of the path behind `base_url`; several are tried in turn on 404 and 405, the winner is remembered.
     pub path: OneOrMany,
-    /// Query parameters; templates. An empty one is left out.
+    /// Query parameters.
     #[serde(default)]
-    pub query: BTreeMap<String, String>,
+    pub query: BTreeMap<String, QueryValue>,
+    /// Further headers of its requests; the values are templates, and empty ones are left out.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
     /// The path of the array of rows: a member's path, `"[]"` the body itself, `"*"` the only member that holds an
-    /// array; several are tried in turn. `"{}"`, alone, means that the body is one row.
+    /// array, `"users.{*}"` the members of an object, whose names are the rows' `@key` (`"{*}"` of the body); several
+    /// are tried in turn. `"{}"`, alone, means that the body is one row.
     pub rows: OneOrMany,
     /// The member that a row is wrapped in, such as `"Data"`; rows without it are taken as they are.
     pub envelope: Option<String>,
@@ -317,11 +365,21 @@ pub struct PageConfig {
     pub limit: Option<String>,
     /// Rows wanted on a page. Default 1000.
     pub size: Option<u32>,
+    /// Template of the value of `offset` or `number`, of `{offset}`, `{number}` and `{size}`: `"{number},{size}"` for
+    /// `page=2,50`. Default: the number alone.
+    pub value: Option<String>,
     /// Parameter with the cursor (`cursor`).
     pub cursor: Option<String>,
+    /// Request header with the cursor (`cursor`), in place of a parameter.
+    pub cursor_header: Option<String>,
     /// Where in the body the next cursor (`cursor`) or the next page's address (`next_url`) is: a member's path
     /// (`"meta.next"`), a name with dots in it (`"@odata.nextLink"`), or one element of a list (`"links[rel=next].uri"`).
     pub next: Option<String>,
+    /// Response header with the next cursor or the next page's address, in place of `next`.
+    pub next_header: Option<String>,
+    /// What a relative address of the next page is relative to (`next_url`, `link`).
+    #[serde(default)]
+    pub relative_to: RelativeTo,
     /// Member of the body that is `true` while there is another page and `false` on the last one (`cursor`, `next_url`,
     /// `link`).
     pub more: Option<String>,
@@ -331,8 +389,8 @@ pub struct PageConfig {
     /// The column that the list is sorted by (`watermark`); requested with `since.query`.
     pub column: Option<String>,
     /// What ends a list besides an empty array. `short`: a page with fewer rows than requested; `null` and `blank`: the
-    /// body `null`, or no body (204), means no rows; `repeat`: the previous page again. `empty` ends a list of links or
-    /// cursors at an empty page that promises another one.
+    /// body `null`, or no body (204), means no rows; `missing`: an object without the last member of `rows` does;
+    /// `repeat`: the previous page again. `empty` ends a list of links or cursors at an empty page that promises another one.
     #[serde(default)]
     pub until: Vec<EndSign>,
     /// Whether the declared number of rows counts. Default `"trust"`; `"ignore"` for a server whose number never
@@ -345,6 +403,18 @@ pub struct PageConfig {
     /// or "total".
     #[serde(default)]
     pub total_member: Vec<String>,
+}
+
+/// What a relative address of the next page is relative to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RelativeTo {
+    /// The address of the request, as in a web page (RFC 3986 5.2): `/users?page=2` begins behind the host.
+    #[default]
+    Request,
+    /// `base_url`: `/users?page=2` is put behind it, as `path` is.
+    BaseUrl,
 }
 
 /// The paging strategies.
@@ -394,6 +464,8 @@ pub enum EndSign {
     Null,
     /// No body at all: 204, or an empty 200.
     Blank,
+    /// An object without the member of the rows, such as `{}`. With a member that is named like an error it is none.
+    Missing,
     /// The page before once more: a vendor that ignores paging gives all rows each time (wapi.md 9 rule 3).
     Repeat,
 }
@@ -482,8 +554,8 @@ pub struct CountConfig {
 pub struct SinceConfig {
     /// The timestamp column that orders changes.
     pub column: String,
-    /// Query parameters of an incremental reading; `{since}` is the time.
-    pub query: BTreeMap<String, String>,
+    /// Query parameters of an incremental reading, in place of the stream's of the same name; `{since}` is the time.
+    pub query: BTreeMap<String, QueryValue>,
     /// How far before the cursor to read again. Default `"10m"`.
     pub overlap: Option<String>,
     /// The wire form of the time, as strftime; default `%Y-%m-%dT%H:%M:%S%.3fZ`.

@@ -55,6 +55,16 @@ pub fn beside(path: &str, link: &str) -> String {
     }
 }
 
+/// A reference that is relative to the base address, also where it begins with a slash.
+pub fn below(link: &str) -> String {
+    let link = link.trim();
+    match link.strip_prefix('/') {
+        // Anything else after the slash leads to another host.
+        Some(rest) if !rest.starts_with(['/', '\\']) => format!("./{rest}"),
+        _ => link.to_owned(),
+    }
+}
+
 /// The same text for two spellings of one request: its path, and its parameters in the order of their names.
 pub fn identity(path: &str, query: &[(String, String)]) -> String {
     let (path, verbatim) = path.split_once('?').unwrap_or((path, ""));
@@ -278,6 +288,21 @@ mod tests {
             ("/users", " users?at=10:30 ", "users?at=10:30"),
         ] {
             assert_eq!(beside(path, link), expected, "{path} {link}");
+        }
+    }
+
+    #[test]
+    fn references_below_the_base_address() {
+        for (link, expected) in [
+            ("/users?page=2", "./users?page=2"),
+            (" users?page=2 ", "users?page=2"),
+            ("/users/10:30?page=2", "./users/10:30?page=2"),
+            ("/http://evil.example/", "./http://evil.example/"),
+            ("//evil.example/users", "//evil.example/users"),
+            ("/\\evil.example/users", "/\\evil.example/users"),
+            ("https://a/v1/users?page=2", "https://a/v1/users?page=2"),
+        ] {
+            assert_eq!(below(link), expected, "{link}");
         }
     }
 

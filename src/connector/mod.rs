@@ -16,6 +16,7 @@ pub mod load;
 pub mod mask;
 pub mod paging;
 pub mod personal;
+pub mod query_value;
 pub mod repair;
 pub mod response;
 pub mod slots;

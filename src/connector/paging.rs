@@ -204,7 +204,7 @@ impl Pager {
     pub fn can_shrink(&self, ask: &PageAsk) -> bool {
         let is_first = self.received == 0 && self.under_way == 1;
         let by_number = matches!(ask.at, At::Number(_));
-        self.rules.limit.is_some()
+        self.rules.asks_size()
             && ask.want > SMALLEST
             && self.positions.rechecked_end.is_none()
             && (!by_number || is_first)
@@ -356,12 +356,12 @@ impl Pager {
 
     /// As many rows as requested; unknown if the request has no limit.
     fn is_full(&self, ask: &PageAsk, received: u64) -> bool {
-        self.rules.limit.is_some() && received >= ask.want
+        self.rules.asks_size() && received >= ask.want
     }
 
     /// The last page may have been cut: it is as long as requested, or as long as this server's pages are.
     fn is_last_full(&self) -> bool {
-        let asked = self.rules.limit.is_some();
+        let asked = self.rules.asks_size();
         (asked && self.last.rows > 0 && self.last.rows >= self.last.want)
             || (!self.seen_full && self.pages_with_rows > 1 && self.last.rows >= self.largest_page)
     }
@@ -373,7 +373,7 @@ impl Pager {
         if self.pages_with_rows > 1 {
             self.last.rows < self.largest_page && below_asked
         } else {
-            self.rules.limit.is_some() && below_asked && !self.last.rows.is_multiple_of(ROUND)
+            self.rules.asks_size() && below_asked && !self.last.rows.is_multiple_of(ROUND)
         }
     }
 
@@ -389,6 +389,7 @@ impl Pager {
     /// The first response promises no other: nothing moved meanwhile, unless it was cut at the requested size.
     fn ends_in_one_answer(&mut self, ask: &PageAsk, facts: &PageFacts) {
         let is_no_list = facts.odd_empty || (facts.no_content && !self.rules.blank_ends);
+        let is_no_list = is_no_list || facts.is_part;
         self.one_answer = !is_no_list && !self.is_full(ask, facts.received);
     }
 

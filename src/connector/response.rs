@@ -26,6 +26,8 @@ pub struct PageShape {
     pub null_is_empty: bool,
     /// No body means no rows.
     pub blank_is_empty: bool,
+    /// An object without the member of the rows means no rows.
+    pub missing_is_empty: bool,
     /// Header with the whole list's size.
     pub total_header: Option<String>,
     /// Members with it.
@@ -59,7 +61,9 @@ impl PageShape {
     /// Rows may be somewhere below.
     fn leads_to_rows(&self, at: &[String]) -> bool {
         self.rows.iter().any(|path| match path {
-            RowsPath::Member(path) => path.len() > at.len() && self.is_path(&path[..at.len()], at),
+            RowsPath::Member(path) | RowsPath::Named(path) => {
+                path.len() > at.len() && self.is_path(&path[..at.len()], at)
+            }
             RowsPath::Body | RowsPath::One | RowsPath::AnyMember => false,
         })
     }
@@ -117,16 +121,37 @@ pub enum RowsPath {
     AnyMember,
     /// A member, by its path.
     Member(Vec<String>),
+    /// The members of an object, by its path: each is a row, and its name is the row's `@key`.
+    Named(Vec<String>),
 }
 
+/// The end of a path of [`RowsPath::Named`].
+const NAMED: &str = "{*}";
+
 impl RowsPath {
-    /// Reads `"[]"`, `"{}"`, `"*"` or a dotted path.
+    /// Reads `"[]"`, `"{}"`, `"{*}"`, `"*"`, a dotted path, or one that ends in `.{*}`.
     pub fn read(text: &str) -> Self {
+        let steps = |path: &str| path.split('.').map(str::to_owned).collect();
         match text {
             "[]" => Self::Body,
             "{}" => Self::One,
             "*" => Self::AnyMember,
-            path => Self::Member(path.split('.').map(str::to_owned).collect()),
+            NAMED => Self::Named(Vec::new()),
+            path => match path
+                .strip_suffix(NAMED)
+                .and_then(|path| path.strip_suffix('.'))
+            {
+                Some(path) => Self::Named(steps(path)),
+                None => Self::Member(steps(path)),
+            },
+        }
+    }
+
+    /// The path of the object whose member holds the rows.
+    pub fn parent(&self) -> Option<&[String]> {
+        match self {
+            Self::Member(path) | Self::Named(path) => path.split_last().map(|(_, parent)| parent),
+            Self::Body | Self::One | Self::AnyMember => None,
         }
     }
 }
@@ -175,8 +200,19 @@ pub fn read(
     whole
 }
 
+/// The next cursor or address in a header; what is no text is none, and not the end.
+pub fn next_in_header(value: &str, is_address: bool) -> NextPage {
+    match value {
+        "?" => NextPage::Unclear,
+        value => scalar::Scalar::Text(value.trim()).next(is_address),
+    }
+}
+
 /// A number, or the end of a `Content-Range`: `0-19/60`.
 fn header_total(text: &str) -> Option<u64> {
+    if text.trim_start().to_ascii_lowercase().starts_with("bytes") {
+        return None;
+    }
     let text = text.rsplit('/').next().unwrap_or(text);
     text.trim().parse().ok()
 }
@@ -203,6 +239,10 @@ struct FoundParts {
     total: Option<(usize, u64)>,
     /// An empty list was found at the rows' path; whether in an unusual form.
     empty: Option<bool>,
+    /// The object was found that lacks the member of the rows.
+    lacks_rows: bool,
+    /// A member beside the rows, or in place of them, that is named like an error.
+    complaint: Option<String>,
     /// What the rows' path holds instead of rows.
     wrong: Option<String>,
     /// The rank of the path where rows were found: lower is better.

@@ -6,7 +6,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::columns::{Column, ColumnSource};
+use super::columns::{Column, ColumnSource, EpochUnit};
 use super::mask::{self, PseudonymKey};
 use super::repair;
 use super::tree::Leaf;
@@ -183,6 +183,12 @@ impl<'d> Slots<'d> {
                 Some(truth) => self.put(leaf, Cell::Integer(i64::from(truth))),
                 None => self.mismatch(leaf, "a text that is neither true nor false"),
             },
+            Kind::Date | Kind::Timestamp if column.shaping.epoch.is_some() => {
+                match repair::whole(text.trim()) {
+                    Ok(number) => self.since_1970(leaf, number),
+                    Err(found) => self.mismatch(leaf, found),
+                }
+            }
             Kind::Date => {
                 let day = scalar::date(text, self.zone);
                 self.time(leaf, day.value, "a text that is not a date");
@@ -240,7 +246,10 @@ impl<'d> Slots<'d> {
                     None => self.mismatch(leaf, "a number that is too large"),
                 }
             }
-            Kind::Date | Kind::Timestamp => self.mismatch(leaf, "a number"),
+            Kind::Date | Kind::Timestamp => match repair::whole(digits) {
+                Ok(number) => self.integer(leaf, number),
+                Err(found) => self.mismatch(leaf, found),
+            },
         }
     }
 
@@ -263,9 +272,28 @@ impl<'d> Slots<'d> {
             Kind::Real => self.put(leaf, Cell::Real(number as f64)),
             Kind::Boolean if number == 0 || number == 1 => self.put(leaf, Cell::Integer(number)),
             Kind::Text => self.put_text(leaf, &number.to_string()),
-            Kind::Boolean | Kind::Date | Kind::Timestamp | Kind::Json => {
-                self.mismatch(leaf, "a number")
+            Kind::Date | Kind::Timestamp => self.since_1970(leaf, number),
+            Kind::Boolean | Kind::Json => self.mismatch(leaf, "a number"),
+        }
+    }
+
+    /// A number in a column of times: seconds or milliseconds since 1970, where the connector says so.
+    fn since_1970(&mut self, leaf: Leaf, number: i64) {
+        let column = &self.columns[leaf.column];
+        let milliseconds = match column.shaping.epoch {
+            None => return self.mismatch(leaf, "a number"),
+            Some(_) if number == 0 && column.shaping.nonzero => return,
+            Some(EpochUnit::Seconds) => number.saturating_mul(1000),
+            Some(EpochUnit::Milliseconds) => number,
+        };
+        // As .NET writes it, so that both are read alike.
+        let text = format!("/Date({milliseconds})/");
+        match column.kind {
+            Kind::Date => {
+                let day = scalar::date(&text, self.zone.or(Some(&TimeZone::UTC)));
+                self.time(leaf, day.value, "a number that is no time");
             }
+            _ => self.time(leaf, scalar::timestamp(&text), "a number that is no time"),
         }
     }
 
@@ -295,6 +323,12 @@ impl<'d> Slots<'d> {
         match self.columns[leaf.column].kind {
             Kind::Real => self.put(leaf, Cell::Real(number)),
             Kind::Text | Kind::Integer | Kind::Boolean => self.needs_digits = true,
+            // The fraction of a second is of no use.
+            Kind::Date | Kind::Timestamp
+                if self.columns[leaf.column].shaping.epoch.is_some() && number.abs() < 1e15 =>
+            {
+                self.since_1970(leaf, number as i64);
+            }
             Kind::Date | Kind::Timestamp | Kind::Json => self.mismatch(leaf, "a number"),
         }
     }

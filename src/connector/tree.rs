@@ -75,6 +75,10 @@ pub enum TakeRule {
 pub struct Tree {
     /// The row.
     pub root: MemberNode,
+    /// The name of the row in the object that holds it.
+    pub key: MemberNode,
+    /// The row itself, where it is a bare value.
+    pub value: MemberNode,
     /// How many nodes there are.
     pub nodes: usize,
     /// How names are matched.
@@ -91,6 +95,7 @@ impl Tree {
         names: NameMatch,
     ) -> Self {
         let mut root = MemberNode::default();
+        let (mut key, mut value) = (MemberNode::default(), MemberNode::default());
         for (number, column) in columns.iter().enumerate() {
             let ColumnSource::Paths(paths) = &column.origin else {
                 continue;
@@ -100,7 +105,11 @@ impl Tree {
                     column: number,
                     rank: rank as u8,
                 };
-                root.add(path, leaf, column.kind, names);
+                match path.steps.first() {
+                    Some(PathStep::RowKey) => key.leaves.push(leaf),
+                    Some(PathStep::RowValue) => value.leaves.push(leaf),
+                    _ => root.add(path, leaf, column.kind, names),
+                }
                 if let (Some(envelope), false) = (envelope, path.beside) {
                     root.member(envelope, names)
                         .add(path, leaf, column.kind, names);
@@ -121,7 +130,13 @@ impl Tree {
         }
         let mut nodes = 0;
         root.number(&mut nodes, "", false);
-        Self { root, nodes, names }
+        Self {
+            root,
+            key,
+            value,
+            nodes,
+            names,
+        }
     }
 }
 
@@ -171,6 +186,8 @@ impl MemberNode {
         while let Some(step) = steps.next() {
             match step {
                 PathStep::Member(name) => node = node.member(name, names),
+                // Of the row, and no member of it.
+                PathStep::RowKey | PathStep::RowValue => return,
                 PathStep::Each => {
                     let (path, keep) = rest(steps);
                     node.takes.push(Take {
@@ -219,6 +236,8 @@ impl MemberNode {
     }
 
     fn ignore(&mut self, path: &str, names: NameMatch) {
+        // A name may hold dots itself, such as `@odata.etag`.
+        self.member(path, names).quiet = true;
         let mut node = self;
         for name in path.split('.') {
             node = node.member(name, names);
@@ -247,7 +266,7 @@ fn rest<'a>(steps: impl Iterator<Item = &'a PathStep>) -> (Vec<String>, Option<V
         match step {
             PathStep::Member(name) => path.push(name.clone()),
             PathStep::Keep(names) => keep = Some(names.clone()),
-            PathStep::Each | PathStep::Pick { .. } => {}
+            PathStep::Each | PathStep::Pick { .. } | PathStep::RowKey | PathStep::RowValue => {}
         }
     }
     (path, keep)

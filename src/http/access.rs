@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::HttpErrorKind;
+use super::page_request;
 
 /// The authorization headers made from one token.
 #[derive(Clone)]
@@ -13,43 +15,90 @@ pub struct Access {
     /// Number of the token, counted by its manager; a refused token is dropped only while it is the current one.
     pub(crate) generation: u64,
     headers: Arc<[(HeaderName, HeaderValue)]>,
+    /// Query parameters with keys, only where the connector puts a key there.
+    query: Arc<[(String, SecretString)]>,
+    /// What no message may contain, besides what is sent.
+    parts: Arc<[SecretString]>,
+}
+
+/// Fixed keys as they are sent.
+#[derive(Clone, Default)]
+pub struct FixedKeys {
+    /// Headers and their values.
+    pub headers: Vec<(String, SecretString)>,
+    /// Query parameters and their values. Servers log them, and Rollbook does not.
+    pub query: Vec<(String, SecretString)>,
+    /// The keys that the values are made of.
+    pub parts: Vec<SecretString>,
 }
 
 impl Access {
-    /// A bearer token, and the API key header that some vendors require beside it.
+    /// A bearer token in this header, and the API key header that some vendors require beside it.
     pub(crate) fn bearer(
         generation: u64,
-        token: &SecretString,
+        (header, token): (Option<&str>, &SecretString),
         key: Option<(&str, &SecretString)>,
     ) -> Result<Self, HttpErrorKind> {
         let bearer = SecretString::from(format!("Bearer {}", token.expose_secret()));
-        let mut headers = vec![(AUTHORIZATION, value(&bearer, "the token")?)];
+        let header = header.map_or(Ok(AUTHORIZATION), name)?;
+        let mut headers = vec![(header, value(&bearer, "the token")?)];
         if let Some((header, key)) = key {
             headers.push((name(header)?, value(key, "the API key")?));
         }
         Ok(Self {
             generation,
             headers: headers.into(),
+            query: Arc::default(),
+            parts: Arc::default(),
         })
     }
 
-    /// An API key without a token.
-    pub(crate) fn key(header: &str, key: &SecretString) -> Result<Self, HttpErrorKind> {
+    /// Fixed keys without a token.
+    pub(crate) fn keys(keys: &FixedKeys) -> Result<Self, HttpErrorKind> {
+        let headers = keys.headers.iter();
+        let headers = headers.map(|(header, key)| Ok((name(header)?, value(key, "the API key")?)));
         Ok(Self {
             generation: 0,
-            headers: [(name(header)?, value(key, "the API key")?)].into(),
+            headers: headers.collect::<Result<_, HttpErrorKind>>()?,
+            query: keys.query.clone().into(),
+            parts: keys.parts.clone().into(),
         })
     }
 
-    /// The token and the key, as they are sent.
+    /// The token and the keys, as they are sent and by themselves.
     pub(super) fn secrets(&self) -> Vec<&str> {
         let values = self
             .headers
             .iter()
             .filter_map(|(_, value)| value.to_str().ok());
+        let query = self.query.iter().map(|(_, key)| key);
+        let keys = query
+            .chain(self.parts.iter())
+            .map(|key| key.expose_secret());
         values
             .map(|value| value.strip_prefix("Bearer ").unwrap_or(value))
+            .chain(keys)
             .collect()
+    }
+
+    /// Adds the keys to the query of an address, in place of parameters of the same names: a followed link may have them.
+    pub(super) fn put_into(&self, address: &mut Url) {
+        if self.query.is_empty() {
+            return;
+        }
+        let is_key = |pair: &&str| {
+            let name = form_urlencoded::parse(pair.as_bytes()).next();
+            name.is_some_and(|(name, _)| self.query.iter().any(|(key, _)| *key == name))
+        };
+        let query = address.query().unwrap_or_default();
+        let others = query
+            .split('&')
+            .filter(|pair| !pair.is_empty() && !is_key(pair));
+        let mut query = others.collect::<Vec<_>>().join("&");
+        for (name, key) in self.query.iter() {
+            page_request::add_parameter(name, key.expose_secret(), &mut query);
+        }
+        address.set_query(Some(&query));
     }
 
     pub(crate) fn put_on(&self, request: &mut HeaderMap) {

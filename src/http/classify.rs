@@ -41,7 +41,8 @@ pub(crate) struct Response<'a> {
 
 pub(crate) fn classify(words: &ErrorCodes, response: &Response<'_>) -> Classification {
     let status = response.status;
-    if let Some((meaning, code)) = known_code(words, response) {
+    let body = error_body(words, response);
+    if let Some((meaning, code)) = body.as_ref().and_then(|body| known_code(words, body)) {
         return match meaning {
             Meaning::Token => Classification::Token,
             Meaning::Missing => Classification::Failed(HttpErrorKind::Missing(status, Some(code))),
@@ -53,15 +54,21 @@ pub(crate) fn classify(words: &ErrorCodes, response: &Response<'_>) -> Classific
     if challenge_names_token(words, response.headers) {
         return Classification::Token;
     }
+    let failure = body.filter(|_| matches!(status, 200..=299));
+    if let Some(reason) = failure.and_then(|body| failure_inside(words, &body)) {
+        let failure = UnexpectedResponse::of_form(reason);
+        return Classification::Failed(HttpErrorKind::UnexpectedResponse(status, failure));
+    }
     let wait = requested_wait(response.headers, response.now);
     match status {
-        200 if is_web_page(response.body) => {
+        200 | 206 if is_web_page(response.body) => {
             Classification::Failed(HttpErrorKind::UnexpectedResponse(
                 status,
                 UnexpectedResponse::of_server("expected JSON, got a web page"),
             ))
         }
         200 | 204 => Classification::Fine,
+        206 if is_part_of_list(response.headers) => Classification::Fine,
         401 => Classification::Token,
         // Some servers throttle with 403; a right that is missing has no end.
         403 if wait.is_some() => Classification::Failed(HttpErrorKind::Unavailable(status, wait)),
@@ -73,7 +80,9 @@ pub(crate) fn classify(words: &ErrorCodes, response: &Response<'_>) -> Classific
         }
         201..=299 => Classification::Failed(HttpErrorKind::UnexpectedResponse(
             status,
-            UnexpectedResponse::of_form("only the statuses 200 and 204 are expected"),
+            UnexpectedResponse::of_form(
+                "only the statuses 200 and 204 are expected, and 206 with a Content-Range of rows",
+            ),
         )),
         _ if is_transient(status) => {
             Classification::Failed(HttpErrorKind::Unavailable(status, wait))
@@ -104,6 +113,14 @@ fn redirect_host(response: &Response<'_>) -> Option<String> {
     Some(host_of(&target))
 }
 
+/// 206 of a list says which of its rows it holds, such as `items 0-19/60`. A range of bytes was not requested.
+fn is_part_of_list(headers: &Headers) -> bool {
+    let range = headers.get("content-range").map(str::trim_start);
+    range.is_some_and(|range| {
+        range.contains('/') && !range.to_ascii_lowercase().starts_with("bytes")
+    })
+}
+
 fn is_web_page(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
@@ -128,40 +145,87 @@ enum Meaning {
     TooMany,
 }
 
-/// The first code of the body that the connector knows, and what it means.
-fn known_code(words: &ErrorCodes, response: &Response<'_>) -> Option<(Meaning, String)> {
-    let fine = matches!(response.status, 200..=299);
-    if words.code.is_empty() || (fine && response.body.len() > ERROR_IN_FINE_BODY) {
+/// The body, where it may be an error object.
+fn error_body(words: &ErrorCodes, response: &Response<'_>) -> Option<Value> {
+    let is_fine = matches!(response.status, 200..=299);
+    let is_declared = !(words.code.is_empty() && words.failed.is_empty() && words.ok.is_empty());
+    if !is_declared || (is_fine && response.body.len() > ERROR_IN_FINE_BODY) {
         return None;
     }
-    let body: Value = serde_json::from_slice(response.body).ok()?;
+    serde_json::from_slice(response.body).ok()
+}
+
+/// The first code of the body that the connector knows, and what it means.
+fn known_code(words: &ErrorCodes, body: &Value) -> Option<(Meaning, String)> {
     let mut codes = Vec::new();
     for path in &words.code {
-        collect(&body, path, &mut codes);
+        collect(body, path, &mut codes);
     }
     let known = [
         (Meaning::Token, &words.token),
         (Meaning::Missing, &words.missing),
         (Meaning::TooMany, &words.too_many),
     ];
-    codes.iter().find_map(|code| {
+    codes.into_iter().filter_map(text_of).find_map(|code| {
         known.iter().find_map(|(meaning, words)| {
             // Messages show the connector's spelling, never the vendor's text.
-            let word = words.iter().find(|word| normal(word) == *code)?;
+            let word = words.iter().find(|word| normal(word) == code)?;
             Some((*meaning, word.clone()))
         })
     })
 }
 
-/// Every code at a dotted path; member names are case-insensitive, `[]` is each element.
-fn collect(value: &Value, path: &str, codes: &mut Vec<String>) {
+/// Why a response with status 200 is a failure all the same.
+fn failure_inside(words: &ErrorCodes, body: &Value) -> Option<String> {
+    let at = |path: &str| {
+        let mut found = Vec::new();
+        collect(body, path, &mut found);
+        found
+    };
+    let mut failed = words.failed.iter();
+    if let Some(path) = failed.find(|path| at(path).into_iter().any(is_something)) {
+        return Some(format!("the response reports a failure in `{path}`"));
+    }
+    let is_other = |path: &&String| {
+        let good = &words.ok[*path];
+        let mut texts = at(path).into_iter().map(text_of);
+        texts.any(|text| text.is_none_or(|text| !good.iter().any(|word| normal(word) == text)))
+    };
+    let path = words.ok.keys().find(is_other)?;
+    Some(format!(
+        "the response reports a failure: `{path}` has none of the values that mean success"
+    ))
+}
+
+fn is_something(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Bool(true) | Value::Number(_) => true,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(elements) => !elements.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+    }
+}
+
+/// A code as it is compared.
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(code) => Some(normal(code)),
+        Value::Number(code) => Some(code.to_string()),
+        Value::Bool(code) => Some(code.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Every value at a dotted path; member names are case-insensitive, `[]` is each element.
+fn collect<'v>(value: &'v Value, path: &str, found: &mut Vec<&'v Value>) {
     let (step, rest) = path
         .split_once('.')
         .map_or((path, None), |(step, rest)| (step, Some(rest)));
     let (name, each) = step
         .strip_suffix("[]")
         .map_or((step, false), |name| (name, true));
-    let found: Vec<&Value> = match value {
+    let members: Vec<&Value> = match value {
         _ if name.is_empty() => vec![value],
         Value::Object(members) => members
             .iter()
@@ -170,18 +234,16 @@ fn collect(value: &Value, path: &str, codes: &mut Vec<String>) {
             .collect(),
         _ => Vec::new(),
     };
-    for value in found {
+    for value in members {
         let elements = match (each, value) {
             (true, Value::Array(elements)) => elements.as_slice(),
             (true, _) => &[],
             (false, value) => std::slice::from_ref(value),
         };
         for value in elements {
-            match (rest, value) {
-                (Some(rest), value) => collect(value, rest, codes),
-                (None, Value::String(code)) => codes.push(normal(code)),
-                (None, Value::Number(code)) => codes.push(code.to_string()),
-                (None, _) => {}
+            match rest {
+                Some(rest) => collect(value, rest, found),
+                None => found.push(value),
             }
         }
     }
@@ -212,6 +274,8 @@ mod tests {
             too_many: texts(&["TooManyRequested"]),
             missing: texts(&["NotExist", "unknown object"]),
             token: texts(&["invalid_token", "unauthorized"]),
+            failed: texts(&["exception"]),
+            ok: [("ocs.meta.statuscode".to_owned(), texts(&["100", "OK"]))].into(),
         }
     }
 
@@ -279,6 +343,17 @@ mod tests {
             ),
         ] {
             assert_eq!(classified(status, &[], ""), should, "{status}");
+        }
+        for (range, is_fine) in [
+            ("items 0-19/60", true),
+            ("0-24/3573", true),
+            ("items 0-19/*", true),
+            ("items 0-19", false),
+            ("bytes 0-999/6000", false),
+            ("Bytes 0-999/*", false),
+        ] {
+            let answer = classified(206, &[("content-range", range)], "[]");
+            assert_eq!(answer == Classification::Fine, is_fine, "{range}");
         }
         for status in [201, 202, 203, 206] {
             assert!(
@@ -350,6 +425,47 @@ mod tests {
             (200, "", Classification::Fine),
         ] {
             assert_eq!(classified(status, &[], body), should, "{status} {body}");
+        }
+        let failed = |reason: &str| {
+            let reason = UnexpectedResponse::of_form(reason);
+            Classification::Failed(HttpErrorKind::UnexpectedResponse(200, reason))
+        };
+        let exception = || failed("the response reports a failure in `exception`");
+        let code = || {
+            failed(
+                "the response reports a failure: `ocs.meta.statuscode` has none of the values that mean success",
+            )
+        };
+        for (body, should) in [
+            (
+                r#"{"exception":"moodle_exception","errorcode":"x"}"#,
+                exception(),
+            ),
+            (r#"{"exception":{"a":1}}"#, exception()),
+            (r#"{"exception":null,"users":[]}"#, Classification::Fine),
+            (r#"{"exception":"","users":[]}"#, Classification::Fine),
+            (r#"{"exception":[],"users":[]}"#, Classification::Fine),
+            (
+                r#"{"exception":"x","code":"invalid_token"}"#,
+                Classification::Token,
+            ),
+            (
+                r#"{"users":[{"exception":"a column"}]}"#,
+                Classification::Fine,
+            ),
+            (
+                r#"{"ocs":{"meta":{"statuscode":100},"data":[]}}"#,
+                Classification::Fine,
+            ),
+            (
+                r#"{"ocs":{"meta":{"statuscode":"ok"},"data":[]}}"#,
+                Classification::Fine,
+            ),
+            (r#"{"ocs":{"meta":{"statuscode":997},"data":[]}}"#, code()),
+            (r#"{"ocs":{"meta":{"statuscode":null},"data":[]}}"#, code()),
+            (r#"{"users":[]}"#, Classification::Fine),
+        ] {
+            assert_eq!(classified(200, &[], body), should, "{body}");
         }
         for page in ["<!doctype html>", "\u{feff}\n <html>"] {
             assert!(

@@ -19,7 +19,7 @@ pub(crate) mod error;
 pub(crate) mod limits;
 pub(crate) mod message;
 mod pace;
-mod page_request;
+pub(crate) mod page_request;
 pub(crate) mod peer;
 mod post;
 mod proxy;
@@ -29,6 +29,7 @@ pub(crate) mod reply;
 pub(crate) mod rules;
 mod session;
 mod source_metrics;
+mod trailing_slash;
 pub(crate) mod vendor_text;
 mod vendor_word;
 
@@ -39,7 +40,7 @@ pub(crate) mod scripted;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use access::Access;
+pub use access::{Access, FixedKeys};
 pub use authorizer::{AfterRefusal, Authorizer};
 pub use budget::RunBudget;
 pub use ca_file::unusable_ca_file;

@@ -16,6 +16,8 @@ pub struct PageRequest {
     pub path: String,
     /// Query parameters, not encoded; the session encodes them, a blank as `%20`.
     pub query: Vec<(String, String)>,
+    /// Further headers, in place of the source's of the same name.
+    pub headers: Vec<(String, String)>,
     /// The name for messages: `page 3 of users`.
     pub what: String,
     /// How often to try.
@@ -111,12 +113,7 @@ pub(super) fn address(base: &Url, request: &PageRequest) -> Result<Url, HttpErro
     };
     let mut query = verbatim.unwrap_or_default().to_owned();
     for (name, value) in &request.query {
-        if !query.is_empty() {
-            query.push('&');
-        }
-        encode(name, &mut query);
-        query.push('=');
-        encode(value, &mut query);
+        add_parameter(name, value, &mut query);
     }
     let mut address = base.clone();
     address.set_path(&format!(
@@ -134,7 +131,7 @@ pub(super) fn address(base: &Url, request: &PageRequest) -> Result<Url, HttpErro
 }
 
 /// Makes a request from a link of the server, absolute or relative.
-pub(super) fn follow(base: &Url, link: &str, what: String) -> Result<PageRequest, HttpErrorKind> {
+pub(crate) fn follow(base: &Url, link: &str, what: String) -> Result<PageRequest, HttpErrorKind> {
     let mut folder = base.clone();
     folder.set_query(None);
     if !folder.path().ends_with('/') {
@@ -158,6 +155,7 @@ pub(super) fn follow(base: &Url, link: &str, what: String) -> Result<PageRequest
     Ok(PageRequest {
         path: format!("{path}{query}"),
         query: Vec::new(),
+        headers: Vec::new(),
         what,
         effort: Effort::USUAL,
     })
@@ -169,6 +167,16 @@ fn is_below(base: &Url, address: &Url) -> bool {
         .path()
         .strip_prefix(base.path().trim_end_matches('/'))
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Adds a parameter to a query.
+pub(super) fn add_parameter(name: &str, value: &str, query: &mut String) {
+    if !query.is_empty() {
+        query.push('&');
+    }
+    encode(name, query);
+    query.push('=');
+    encode(value, query);
 }
 
 /// Percent-encodes everything but the unreserved characters of RFC 3986, so that no server misreads it.
@@ -224,6 +232,7 @@ mod tests {
             let request = PageRequest {
                 path: path.into(),
                 query,
+                headers: Vec::new(),
                 what: String::new(),
                 effort: Effort::USUAL,
             };
@@ -242,6 +251,7 @@ mod tests {
             let request = PageRequest {
                 path: path.into(),
                 query: Vec::new(),
+                headers: Vec::new(),
                 what: String::new(),
                 effort: Effort::USUAL,
             };

@@ -7,15 +7,17 @@ use reqwest::header::HeaderMap;
 
 use crate::model::retry::http_date;
 
-/// A complete response with status 200 or 204.
+/// A complete response with status 200, 204 or 206.
 #[derive(Debug)]
 pub struct Reply {
-    /// 200 or 204.
+    /// 200, 204 or 206.
     pub status: u16,
     /// All headers; the body is already decompressed.
     pub headers: Headers,
     /// The server's own time, from `Date`.
     pub date: Option<Timestamp>,
+    /// The server redirected the request to the same path with, or without, a slash at its end.
+    pub redirected: bool,
     /// The decompressed body, as UTF-8.
     pub body: Vec<u8>,
 }

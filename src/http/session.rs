@@ -13,9 +13,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Url};
+use secrecy::SecretString;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::access::Access;
+use super::access::{self, Access};
 use super::authorizer::{AfterRefusal, Authorizer};
 use super::blocking::blocking;
 use super::body::{self, BodyReader, Oversized};
@@ -32,6 +33,7 @@ use super::pace::Pace;
 use super::page_request::{self, PageRequest};
 use super::reply::{Headers, Reply};
 use super::rules::{DayCount, SessionRules};
+use super::trailing_slash;
 use super::vendor_word::vendor_word;
 use crate::clock::Clock;
 use crate::model::retry::RetryDecision;
@@ -106,7 +108,7 @@ impl Session {
 
     /// Requests one page, and retries while that may help and the budget allows it.
     ///
-    /// `decode` runs on a blocking thread on the body of a response with 200 or 204, while it arrives; when it fails, the
+    /// `decode` runs on a blocking thread on the body of a response with 200, 204 or 206, while it arrives; when it fails, the
     /// page is requested once more.
     ///
     /// # Errors
@@ -230,7 +232,21 @@ impl SessionState {
             self.count_day().await.map_err(failed)?;
             request.budget.count_request(self.rules.timeouts.whole);
             let sent = self.clock.running();
-            let response = self.send(request, access.as_ref()).await;
+            let mut response = self.send(request, access.as_ref()).await;
+            if let Ok(FirstPart { reply, .. }) = &response
+                && let Some(address) = beside_slash(request, access.as_ref(), reply)
+            {
+                self.count_day().await.map_err(failed)?;
+                request.budget.count_request(self.rules.timeouts.whole);
+                let request = PreparedRequest {
+                    address,
+                    ..*request
+                };
+                response = self.send(&request, access.as_ref()).await;
+                if let Ok(FirstPart { reply, .. }) = &mut response {
+                    reply.redirected = true;
+                }
+            }
             let mut latency = self.clock.running().saturating_sub(sent);
             let metrics = &self.rules.metrics;
             let FirstPart { reply, rest } = response.map_err(|kind| {
@@ -454,11 +470,16 @@ impl SessionState {
     ) -> Result<FirstPart<'s>, HttpErrorKind> {
         let timeouts = &self.rules.timeouts;
         let mut headers = self.headers.clone();
+        for (name, value) in &request.page.headers {
+            let value = access::value(&SecretString::from(value.as_str()), name)?;
+            headers.insert(access::name(name)?, value);
+        }
         if let Some(access) = access {
             access.put_on(&mut headers);
         }
         let mut deadline = Deadline::start(timeouts, whole);
-        let get = self.client.get(request.address.clone()).headers(headers);
+        let get = self.client.get(sent_address(request, access));
+        let get = get.headers(headers);
         let sending = send(get, &self.host, timeouts);
         let mut response = deadline.first_byte(sending).await??;
         let status = response.status().as_u16();
@@ -466,7 +487,7 @@ impl SessionState {
         let peer = (self.host.as_str(), timeouts);
         let (mut body, mut rest) = (Vec::new(), None);
         match status {
-            200 => {
+            200 | 206 => {
                 let limit = (self.rules.body_limit, Oversized::Refuse);
                 let mut reader = BodyReader::begin(response, &headers, limit, deadline, peer)?;
                 body = request.budget.spare();
@@ -486,6 +507,7 @@ impl SessionState {
             status,
             date: headers.date(),
             headers,
+            redirected: false,
             body,
         };
         Ok(FirstPart { reply, rest })
@@ -544,6 +566,29 @@ enum Rejected {
     Token,
     /// 403: a right is missing, or the token is too old and the vendor confuses the two.
     Right,
+}
+
+/// The address that a response redirects to, if only a slash differs.
+fn beside_slash(
+    request: &PreparedRequest<'_>,
+    access: Option<&Access>,
+    reply: &Reply,
+) -> Option<Url> {
+    let sent = sent_address(request, access);
+    let path =
+        trailing_slash::path_of_redirect(&sent, reply.status, reply.headers.get("location"))?;
+    let mut address = request.address.clone();
+    address.set_path(&path);
+    Some(address)
+}
+
+/// The address of a request, with the keys that it carries.
+fn sent_address(request: &PreparedRequest<'_>, access: Option<&Access>) -> Url {
+    let mut address = request.address.clone();
+    if let Some(access) = access {
+        access.put_into(&mut address);
+    }
+    address
 }
 
 /// What no message may contain.

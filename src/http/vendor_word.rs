@@ -23,20 +23,23 @@ const LONGEST_NUMBER: usize = 4;
 /// The words of an error response; `None` if it has none that may be shown. `secrets` were sent with the request.
 pub(super) fn vendor_word(reply: &Reply, secrets: &[&str]) -> Option<String> {
     let (status, body) = (reply.status, &reply.body[..]);
-    if !matches!(status, 401 | 402 | 403 | 407 | 429 | 500..=599) {
+    if !matches!(status, 200 | 401 | 402 | 403 | 407 | 429 | 500..=599) {
         return None;
     }
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     // Elsewhere an explanation may speak of a row.
     let texts = match status {
         401 | 402 | 407 | 429 | 503 => &TEXTS[..],
+        200 => &TEXTS[..0],
         _ => &TEXTS[..1],
     };
     let of_body = serde_json::from_slice::<Value>(body)
         .ok()
         .and_then(|body| of_object(&body, texts, secrets));
     let header = || shown(reply.headers.get("x-amzn-errortype")?, secrets);
-    of_body.or_else(header)
+    // A failure inside a 200: its code, and no sentence.
+    let is_code = |word: &String| status != 200 || !word.contains(' ');
+    of_body.filter(is_code).or_else(header)
 }
 
 fn of_object(body: &Value, texts: &[&str], secrets: &[&str]) -> Option<String> {
@@ -110,6 +113,11 @@ mod tests {
             (429, "<html>Slow down</html>", None),
             (429, "", None),
             (
+                200,
+                r#"{"exception":"x","errorcode":"accessexception","message":"Jane Doe may not"}"#,
+                Some("accessexception"),
+            ),
+            (
                 403,
                 r#"{"message":"user jane@example.org is blocked"}"#,
                 None,
@@ -124,6 +132,7 @@ mod tests {
         ] {
             let reply = Reply {
                 status,
+                redirected: false,
                 headers: Headers::default(),
                 date: None,
                 body: body.into(),

@@ -23,17 +23,20 @@ pub enum GrantKind {
     RefreshToken,
     /// OAuth 2 authorization code with PKCE: a person signs in once by `rollbook login`.
     AuthorizationCode,
+    /// OAuth 2 JWT bearer (RFC 7523): an assertion that is signed with a private key, such as that of a service account.
+    JwtBearer,
     /// A fixed key in a header.
     ApiKey,
 }
 
 impl GrantKind {
     /// Every one.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ClientCredentials,
         Self::Password,
         Self::RefreshToken,
         Self::AuthorizationCode,
+        Self::JwtBearer,
         Self::ApiKey,
     ];
 
@@ -44,6 +47,7 @@ impl GrantKind {
             Self::Password => "password",
             Self::RefreshToken => "refresh_token",
             Self::AuthorizationCode => "authorization_code",
+            Self::JwtBearer => "jwt_bearer",
             Self::ApiKey => "api_key",
         }
     }
@@ -67,6 +71,8 @@ pub enum ClientAuth {
     BasicEncoded,
     /// `client_id` and `client_secret` in the body.
     Post,
+    /// Not at all; `token_form` may name the secret.
+    None,
 }
 
 /// The form of a token request's body.
@@ -144,7 +150,8 @@ rules! {
         pkce: Option<bool>,
         /// Query parameters of the token request; the values are templates.
         token_query: Option<BTreeMap<String, String>>,
-        /// Further members of the token request's body; the values are templates.
+        /// Further members of the token request's body; the values are templates, also of `{client_id}` and
+        /// `{client_secret}`.
         token_form: Option<BTreeMap<String, String>>,
         /// How the client authenticates. Default `basic`.
         client_auth: Option<ClientAuth>,
@@ -154,7 +161,19 @@ rules! {
         scope: Option<String>,
         /// The lifetime of a token if the response does not state it, such as `"180s"`.
         lifetime: Option<Period>,
-        /// Names of the token response's members, where they are not the standard's.
+        /// Path of the member that the token response is wrapped in, such as `"data"`.
+        envelope: Option<String>,
+        /// The header of requests that carries the token, as `Bearer TOKEN`. Default `Authorization`.
+        token_header: Option<String>,
+        /// The `aud` of an assertion (`jwt_bearer`). Default the token endpoint's address.
+        audience: Option<String>,
+        /// Further claims of an assertion (`jwt_bearer`), such as `scope` and `sub`; the values are templates, also of
+        /// `{issuer}`. Empty ones are left out.
+        claims: Option<BTreeMap<String, String>>,
+        /// How long an assertion is valid (`jwt_bearer`). Default `"5m"`.
+        assertion_lifetime: Option<Period>,
+        /// Names of the token response's members, where they are not the standard's; or their paths, such as
+        /// `"data.token"`.
         #[serde(default)]
         members: TokenMembers,
     }

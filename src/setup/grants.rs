@@ -1,6 +1,6 @@
 //! The grant of a source against its connector: does the vendor offer it, and is its token endpoint known?
 
-use crate::connector::file::{Connector, GrantRules, Grants};
+use crate::connector::file::{Connector, FixedKeyRules, GrantRules, Grants};
 use crate::document::Node;
 use crate::document::suggest::listed;
 use crate::model::GrantKind;
@@ -35,6 +35,13 @@ pub(super) fn check(name: &str, source: &Node, connector: &Connector) -> Option<
         ));
     }
     let is_given = |key: &str| auth.at(&[key]).is_some();
+    let keys = offered.api_key.as_ref();
+    let needs_two = grant == GrantKind::ApiKey && keys.is_some_and(FixedKeyRules::needs_secret);
+    if needs_two && !is_given("api_secret") {
+        let message = format!("{} needs a second key, `api_secret`", connector.title);
+        let help = "add `api_secret = { credential = \"NAME\" }`";
+        return Some((&["auth"], message, help.to_owned()));
+    }
     let lacks_endpoint = |rules: &GrantRules| !rules.endpoint.has_endpoint();
     if rules(offered, grant).is_some_and(lacks_endpoint)
         && !is_given("token_url")
@@ -66,6 +73,7 @@ pub(super) fn rules(offered: &Grants, grant: GrantKind) -> Option<&GrantRules> {
         GrantKind::Password => offered.password.as_ref(),
         GrantKind::RefreshToken => offered.refresh_token.as_ref(),
         GrantKind::AuthorizationCode => offered.authorization_code.as_ref(),
+        GrantKind::JwtBearer => offered.jwt_bearer.as_ref(),
         GrantKind::ApiKey => None,
     }
 }

@@ -33,12 +33,22 @@ pub const CHANGE_ME: &str = "CHANGE-ME";
 pub const CHANGE_ME_URL: &str = "https://change-me.example";
 
 /// The keys of `auth` that refer to secrets.
-const SECRETS: [&str; 4] = ["client_secret", "password", "refresh_token", "api_key"];
+const SECRETS: [(&str, SecretForm); 7] = [
+    ("client_secret", SecretForm::Text),
+    ("password", SecretForm::Text),
+    ("refresh_token", SecretForm::Text),
+    ("api_key", SecretForm::Text),
+    ("api_secret", SecretForm::Text),
+    ("service_account", SecretForm::Lines),
+    ("private_key", SecretForm::Lines),
+];
 
 /// What a secret must be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SecretForm {
     Text,
+    /// Of several lines, such as PEM.
+    Lines,
     Key,
     Address,
 }
@@ -108,11 +118,13 @@ impl Resolution {
         let examples = Node::parse(&FileText::new("rollbook.toml", EXAMPLE)).0;
         for entry in self.files.sources() {
             let (name, table) = (entry.name.as_str(), &entry.value);
-            let auth = SECRETS.iter().filter_map(|key| table.at(&["auth", key]));
+            let auth = SECRETS.iter();
+            let auth = auth.filter_map(|(key, form)| Some((table.at(&["auth", key])?, *form)));
             let proxy = table.at(&["proxy_password"]);
+            let proxy = proxy.map(|node| (node, SecretForm::Text));
             problems.extend(
                 auth.chain(proxy)
-                    .filter_map(|node| unopened(node, SecretForm::Text, secrets)),
+                    .filter_map(|(node, form)| unopened(node, form, secrets)),
             );
             problems.extend(unusable_authorities(table, config));
             let connector = table.at(&["connector"]).and_then(Node::text);
@@ -197,6 +209,7 @@ fn unopened(node: &Node, form: SecretForm, secrets: &Secrets) -> Option<Problem>
     let reference = SecretRef::deserialize(node).ok()?;
     let opened = match form {
         SecretForm::Key => secrets.fetch_key(&reference).map(|_| None),
+        SecretForm::Lines => secrets.fetch_pem(&reference).map(|_| None),
         SecretForm::Text | SecretForm::Address => secrets.fetch(&reference).map(Some),
     };
     match opened {

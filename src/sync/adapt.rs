@@ -77,7 +77,7 @@ pub fn variants(rules: &PageRules, known: &Adaptation) -> Vec<Adaptation> {
 }
 
 fn smaller(rules: &PageRules, from: u64) -> Vec<u64> {
-    if rules.limit.is_none() {
+    if !rules.asks_size() {
         return Vec::new();
     }
     let halved = std::iter::successors(Some(from), |size| {

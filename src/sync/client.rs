@@ -17,6 +17,8 @@ pub struct Batch {
     pub(super) facts: PageFacts,
     pub(super) newest: Option<Timestamp>,
     pub(super) server_time: Option<Timestamp>,
+    /// The server redirected its request to the same path with, or without, a slash at its end.
+    pub(super) redirected: bool,
     /// Its own normalized address, if responses contain the address of the next page.
     pub(super) asked: Option<String>,
 }

@@ -21,7 +21,7 @@ use super::items::Item;
 use super::job::Source;
 use crate::connector::api::StreamSpec;
 use crate::connector::decode::Decoder;
-use crate::connector::file::PageBy;
+use crate::connector::file::{PageBy, RelativeTo};
 use crate::connector::link;
 use crate::connector::paging::{At, ListEnd, NextPage, PageAsk, PageUse, Pager};
 use crate::http::{Decode, Effort, HttpError, PageRequest, RunBudget, Shrinks};
@@ -139,6 +139,9 @@ pub async fn walk(
         }
         let used = pager.answer(&ask, &batch.facts);
         facts.unlisted.add(batch.unlisted);
+        if batch.redirected && !facts.notes.iter().any(|note| note == REDIRECTED) {
+            facts.notes.push(REDIRECTED.to_owned());
+        }
         facts.newest = facts.newest.max(batch.newest);
         facts.server_time = facts.server_time.or(batch.server_time);
         facts.total = pager.declared();
@@ -167,6 +170,10 @@ pub async fn walk(
     facts.pages = end.pages_with_rows;
     Ok((facts, end))
 }
+
+/// What an admin should know of a list whose address differs from the server's in a slash.
+const REDIRECTED: &str = "the server redirects each request to the same path with, or without, a slash at its end, which \
+                          doubles the requests; write `path` in the connector as the server does";
 
 /// Finding out which parameters a server refuses.
 struct Search {
@@ -241,14 +248,17 @@ async fn fetch_at(
 ) -> Result<Batch, Failure> {
     let spec = request.spec;
     let what = what(spec, &request.item.name, page.number);
+    let headers = headers(request, &page.at);
     let ask = match &page.at {
         At::Link(link) => PageRequest {
+            headers,
             effort,
             ..request.source.client.follow(link, what)?
         },
         at => PageRequest {
             path: path.to_owned(),
             query: query(request, known, at, page.want),
+            headers,
             what,
             effort,
         },
@@ -278,7 +288,10 @@ async fn fetch_at(
 fn locate_next(request: &ListRequest<'_>, ask: &PageRequest, batch: &mut Batch) {
     batch.asked = Some(link::identity(&ask.path, &ask.query));
     if let NextPage::To(next) = &mut batch.facts.next {
-        *next = link::beside(&ask.path, next);
+        *next = match request.spec.page.relative_to {
+            RelativeTo::Request => link::beside(&ask.path, next),
+            RelativeTo::BaseUrl => link::below(next),
+        };
         if let Ok(to) = request.source.client.follow(next, String::new()) {
             batch.facts.next_identity = link::identity(&to.path, &to.query);
         }
@@ -293,6 +306,15 @@ fn what(spec: &StreamSpec, item: &str, page: u32) -> String {
     }
 }
 
+/// The stream's headers, and that with the cursor.
+fn headers(request: &ListRequest<'_>, at: &At) -> Vec<(String, String)> {
+    let mut headers = request.spec.headers(&request.item.variables);
+    if let (At::Cursor(cursor), Some(name)) = (at, &request.spec.page.cursor_header) {
+        headers.push((name.clone(), cursor.clone()));
+    }
+    headers
+}
+
 fn query(
     request: &ListRequest<'_>,
     known: &Adaptation,
@@ -301,7 +323,21 @@ fn query(
 ) -> Vec<(String, String)> {
     let page = &request.spec.page;
     let mut query = request.spec.query(&request.item.variables);
-    query.extend(request.extra.iter().cloned());
+    let since = match (at, &request.spec.since) {
+        (At::Since { from, .. }, Some(since)) => {
+            scalar::parse(from).map(|timestamp| since.query_from(timestamp))
+        }
+        _ => None,
+    };
+    for (name, value) in request
+        .extra
+        .iter()
+        .cloned()
+        .chain(since.into_iter().flatten())
+    {
+        query.retain(|(other, _)| *other != name);
+        query.push((name, value));
+    }
     let mut add = |name: &Option<String>, value: String| {
         if let Some(name) = name {
             query.push((name.clone(), value));
@@ -309,18 +345,17 @@ fn query(
     };
     match at {
         At::Start => {}
-        At::Offset(offset) => add(&page.offset, offset.to_string()),
-        At::Number(number) => add(&page.number, number.to_string()),
+        At::Offset(offset) => {
+            add(&page.offset, page.position_value("offset", *offset, want));
+        }
+        At::Number(number) => {
+            add(&page.number, page.position_value("number", *number, want));
+        }
         At::Cursor(cursor) => add(&page.cursor, cursor.clone()),
-        At::Since { skip, .. } => add(&page.offset, skip.to_string()),
+        At::Since { skip, .. } => add(&page.offset, page.position_value("offset", *skip, want)),
         At::Link(_) => {}
     }
     add(&page.limit, want.to_string());
-    if let (At::Since { from, .. }, Some(since)) = (at, &request.spec.since)
-        && let Some(timestamp) = scalar::parse(from)
-    {
-        query.extend(since.query_from(timestamp));
-    }
     query.retain(|(name, _)| !known.without.contains(name));
     query
 }

@@ -105,6 +105,7 @@ async fn page(session: &Session, clock: &Clock) -> Result<(), HttpError> {
     let request = PageRequest {
         path: "/users".into(),
         query: Vec::new(),
+        headers: Vec::new(),
         what: "a page".into(),
         effort: Effort::USUAL,
     };

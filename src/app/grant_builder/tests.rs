@@ -33,13 +33,18 @@ id = "id : text"
 
 /// The grant of a source with these lines below `[sources.own.auth]`.
 fn grant(auth: &str) -> Result<Grant, String> {
+    grant_of(VENDOR, auth)
+}
+
+/// The same with another connector.
+fn grant_of(vendor: &str, auth: &str) -> Result<Grant, String> {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         std::fs::write(path, text).expect("written");
     };
-    write("config/connectors/own.toml", VENDOR);
+    write("config/connectors/own.toml", vendor);
     let source = "[sources.own]\nconnector = \"own\"\nsettings = { tenant = \"4711\" }";
     write(
         "config/rollbook.toml",
@@ -138,8 +143,11 @@ fn a_source_puts_every_quirk_right() {
 fn a_key_alone_may_travel_in_another_header() {
     for (line, expected) in [("", "x-key"), ("api_key_header = \"x-other\"", "x-other")] {
         let auth = format!("grant = \"api_key\"\napi_key = {{ credential = \"key\" }}\n{line}");
-        let Ok(Grant::ApiKey { header, key }) = grant(&auth) else {
+        let Ok(Grant::ApiKey(keys)) = grant(&auth) else {
             panic!("another grant");
+        };
+        let [(header, key)] = &keys.headers[..] else {
+            panic!("one header");
         };
         assert_eq!((header.as_str(), key.expose_secret()), (expected, "k3y"));
     }
@@ -158,4 +166,70 @@ fn what_is_missing_is_said() {
         let error = grant(auth).err().expect(auth);
         assert!(error.contains(message), "{error}");
     }
+}
+
+/// Kinds: one header, a scheme, two headers, the query, Basic, a setting, a second key that is missing, nowhere to send it.
+#[test]
+fn fixed_keys_go_where_the_connector_says() {
+    let two = "api_secret = { credential = \"secret\" }";
+    for (rules, line, headers, query) in [
+        ("header = 'x-key'", "", "x-key: k3y", ""),
+        (
+            "header = 'Authorization'\nvalue = 'Bearer {api_key}'",
+            "",
+            "Authorization: Bearer k3y",
+            "",
+        ),
+        (
+            "header = 'Authorization'\nvalue = 'token {api_key}:{api_secret}'",
+            two,
+            "Authorization: token k3y:s3cret",
+            "",
+        ),
+        (
+            "header = 'Authorization'\nvalue = 'Basic {basic}'",
+            two,
+            "Authorization: Basic azN5OnMzY3JldA==",
+            "",
+        ),
+        (
+            "headers = { apitoken = '{api_key}', wstoken = '{api_secret}', tenant = '{tenant}' }",
+            two,
+            "apitoken: k3y, tenant: 4711, wstoken: s3cret",
+            "",
+        ),
+        ("query = { wstoken = '{api_key}' }", "", "", "wstoken: k3y"),
+    ] {
+        let vendor = VENDOR.replace("header = \"x-key\"\n", &format!("{rules}\n"));
+        let auth = format!("grant = \"api_key\"\napi_key = {{ credential = \"key\" }}\n{line}");
+        let keys = match grant_of(&vendor, &auth) {
+            Ok(Grant::ApiKey(keys)) => keys,
+            Ok(_) => panic!("another grant"),
+            Err(error) => panic!("{error}"),
+        };
+        let shown = |pairs: &[(String, SecretString)]| {
+            let pair = |(name, value): &(String, SecretString)| {
+                format!("{name}: {}", value.expose_secret())
+            };
+            pairs.iter().map(pair).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(shown(&keys.headers), headers, "{rules}");
+        assert_eq!(shown(&keys.query), query, "{rules}");
+        if !line.is_empty() {
+            let error = grant_of(&vendor, &auth.replace(line, ""))
+                .err()
+                .expect("one key");
+            assert!(
+                error.contains("needs a second key, `api_secret`"),
+                "{error}"
+            );
+        }
+    }
+    let vendor = VENDOR.replace("header = \"x-key\"\n", "");
+    let auth = "grant = \"api_key\"\napi_key = { credential = \"key\" }";
+    let error = grant_of(&vendor, auth).err().expect("nowhere");
+    assert!(
+        error.contains("does not say where the key is sent"),
+        "{error}"
+    );
 }

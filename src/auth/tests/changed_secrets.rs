@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::refusals::{HOUR, SECOND, error_object};
-use super::vendor::{TokenRule, Vendor, fine, open, status, token, token_response};
+use super::vendor::{TokenRule, Vendor, fine, fixed_key, open, status, token, token_response};
 use super::*;
 
 /// Rules that an admin changes while the program runs.
@@ -111,10 +111,7 @@ async fn a_changed_secret_ends_the_rest_of_a_refused_one() {
 async fn a_changed_key_is_used_at_the_next_request() {
     let clock = monday();
     let vendor = Vendor::start(token(""), open()).await;
-    let grant = |version| Grant::ApiKey {
-        header: "Authorization".into(),
-        key: format!("Bearer key-{version}").into(),
-    };
+    let grant = |version| fixed_key("Authorization", format!("Bearer key-{version}"));
     let (session, version) = following(&vendor, grant, &clock.clock());
     page(&session, &clock.clock()).await.expect("fine");
     version.store(2, Ordering::Relaxed);
@@ -137,10 +134,7 @@ async fn a_refused_key_is_replaced_by_a_changed_one() {
         Box::new(|key| if key == "key-1" { status(401) } else { fine() }),
     )
     .await;
-    let grant = |version| Grant::ApiKey {
-        header: "Authorization".into(),
-        key: format!("Bearer key-{version}").into(),
-    };
+    let grant = |version| fixed_key("Authorization", format!("Bearer key-{version}"));
     let (session, version) = following(&vendor, grant, &clock.clock());
     version.store(2, Ordering::Relaxed);
     page(&session, &clock.clock())

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod changed_secrets;
+mod further_kinds;
 mod issuers;
 mod passwords;
 mod refusals;

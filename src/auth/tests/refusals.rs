@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use wiremock::ResponseTemplate;
 
 use super::vendor::{
-    PageRule, TokenRule, Vendor, fine, open, password, status, token, token_response,
+    PageRule, TokenRule, Vendor, fine, fixed_key, open, password, status, token, token_response,
 };
 use super::*;
 use crate::model::Class;
@@ -77,10 +77,7 @@ fn outage(clock: &TestClock, from: Duration, to: Duration) -> PageRule {
 }
 
 pub(super) fn key() -> Grant {
-    Grant::ApiKey {
-        header: "X-Api-Key".into(),
-        key: "own".into(),
-    }
+    fixed_key("X-Api-Key", "own")
 }
 
 #[tokio::test]

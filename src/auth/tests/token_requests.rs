@@ -3,7 +3,7 @@
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer};
 
-use super::vendor::{Vendor, open, password, status, token};
+use super::vendor::{Vendor, fixed_key, open, password, status, token};
 use super::*;
 use crate::model::Class;
 
@@ -154,10 +154,7 @@ async fn keys_go_beside_the_token_or_alone() {
         );
     }
     let vendor = Vendor::start(token(""), open()).await;
-    let grant = Grant::ApiKey {
-        header: "X-Api-Key".into(),
-        key: "own".into(),
-    };
+    let grant = fixed_key("X-Api-Key", "own");
     page(&vendor.session(grant, &clock), &clock)
         .await
         .expect("alone");
@@ -349,10 +346,7 @@ async fn no_secret_shows_in_any_text() {
     let spec = with(&spec(&format!("{base}/token")), |rules| {
         rules.token_query = Some([("q".into(), "cl1ent+s3cret".into())].into());
     });
-    let key = Grant::ApiKey {
-        header: "x-api-key".into(),
-        key: "key0".into(),
-    };
+    let key = fixed_key("x-api-key", "key0");
     for grant in [Grant::ClientCredentials(spec.clone()), password(spec), key] {
         let session = session(
             rules(&base),
@@ -364,6 +358,7 @@ async fn no_secret_shows_in_any_text() {
         let ask = PageRequest {
             path: "/users".into(),
             query,
+            headers: Vec::new(),
             what: "users".into(),
             effort: Effort::USUAL,
         };

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::vendor::{PageRule, TokenRule, Vendor, fine, open, status, token, token_response};
+use super::vendor::{
+    PageRule, TokenRule, Vendor, fine, fixed_key, open, status, token, token_response,
+};
 use super::*;
 use crate::model::Class;
 
@@ -106,10 +108,7 @@ async fn a_refused_token_is_replaced_once() {
     }
     let clock = monday().clock();
     let vendor = Vendor::start(token(""), Box::new(|_| status(401))).await;
-    let grant = Grant::ApiKey {
-        header: "X-Api-Key".into(),
-        key: "own".into(),
-    };
+    let grant = fixed_key("X-Api-Key", "own");
     page(&vendor.session(grant, &clock), &clock)
         .await
         .expect_err("a key has no successor");

@@ -13,7 +13,7 @@ pub const NAMES: [(&str, &str); 2] = [
 ];
 
 /// Keys of `auth` that refer to secrets.
-pub const SECRETS: [(&str, &str); 4] = [
+pub const SECRETS: [(&str, &str); 6] = [
     ("client_secret", "the client's secret"),
     ("password", "that user's password"),
     (
@@ -21,6 +21,8 @@ pub const SECRETS: [(&str, &str); 4] = [
         "the first refresh token; later ones are kept in the vault",
     ),
     ("api_key", "the key"),
+    ("api_secret", "the second key"),
+    ("service_account", "the JSON file of the service account"),
 ];
 
 /// One value that an admin knows.
@@ -125,6 +127,7 @@ pub fn grant_help(grant: GrantKind) -> &'static str {
         GrantKind::Password => {
             "a person's user name and password; only where the vendor offers nothing better"
         }
+        GrantKind::JwtBearer => "the private key of a service account",
         GrantKind::ApiKey => "a fixed key",
     }
 }

@@ -81,7 +81,11 @@ pub fn auth(name: &str, offered: &Grants, grant: Option<GrantKind>) -> String {
         }
         GrantKind::RefreshToken => &["client_id", "client_secret", "refresh_token"],
         GrantKind::Password => &["client_id", "client_secret", "username", "password"],
-        GrantKind::ApiKey => &["api_key"],
+        GrantKind::JwtBearer => &["service_account"],
+        GrantKind::ApiKey => match &offered.api_key {
+            Some(rules) if rules.needs_secret() => &["api_key", "api_secret"],
+            _ => &["api_key"],
+        },
     };
     for key in keys {
         let _ = match *key {
@@ -109,6 +113,7 @@ pub fn offered_grants(offered: &Grants) -> Vec<GrantKind> {
             GrantKind::AuthorizationCode,
         ),
         (offered.refresh_token.is_some(), GrantKind::RefreshToken),
+        (offered.jwt_bearer.is_some(), GrantKind::JwtBearer),
         (offered.api_key.is_some(), GrantKind::ApiKey),
         (offered.password.is_some(), GrantKind::Password),
     ]

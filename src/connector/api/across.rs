@@ -58,6 +58,17 @@ pub(super) fn identity_problem(
     }
 }
 
+/// A fixed key must be sent somewhere.
+pub(super) fn key_problem(connector: &Connector) -> Option<ConnectorProblem> {
+    let rules = connector.auth.api_key.as_ref()?;
+    let is_sent = !rules.all_headers(None).is_empty() || !rules.query.is_empty();
+    (!is_sent).then(|| ConnectorProblem {
+        at: vec!["auth".to_owned(), "api_key".to_owned()],
+        message: "`api_key` does not say where the key is sent".to_owned(),
+        help: Some("add `header = \"Authorization\"`, `headers` or `query`".to_owned()),
+    })
+}
+
 /// The streams of a kind of record must exist; one that is off is no mistake.
 pub(super) fn webhook_problems(connector: &Connector) -> Vec<ConnectorProblem> {
     let entities = connector

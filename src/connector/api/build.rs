@@ -1,6 +1,6 @@
 //! A connector made ready, one step a key, with every problem it can have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +8,11 @@ use super::{ConnectorProblem, HISTORY, SinceRules, StreamSpec, TIME_FORMAT, Wind
 use crate::connector::columns::{Column, ColumnSource, Path, read_member_path};
 use crate::connector::combos::ComboRules;
 use crate::connector::file::{
-    Connector, EndSign, ForEach, NameMatch, PageBy, PageConfig, Reread, SinceConfig, StreamConfig,
-    TotalRule, WindowConfig,
+    Connector, EndSign, ForEach, NameMatch, PageBy, PageConfig, RelativeTo, Reread, SinceConfig,
+    StreamConfig, TotalRule, WindowConfig,
 };
 use crate::connector::paging::PageRules;
+use crate::connector::query_value::QueryValue;
 use crate::connector::response::{NextPath, PageShape, RowsPath};
 use crate::connector::template;
 use crate::connector::template::Variables;
@@ -83,6 +84,7 @@ impl Builder<'_> {
             ))
         });
         let page = self.page(&stream.page);
+        self.check_headers();
         let items_every = self.for_each();
         let lacks = self.lacks();
         let person = self.person(&columns);
@@ -98,7 +100,8 @@ impl Builder<'_> {
             name: name.clone(),
             title: stream.title.clone(),
             paths: stream.path.texts().to_vec(),
-            query: stream.query.clone(),
+            query: self.query(),
+            headers: stream.headers.clone(),
             shape: page_shape(stream, self.connector.names),
             page,
             watermark,
@@ -297,6 +300,35 @@ impl Builder<'_> {
         self.need(index, name, columns, &["page", "column"])
     }
 
+    /// The connector's parameters, and the stream's over them.
+    fn query(&self) -> BTreeMap<String, QueryValue> {
+        let mut query = self.connector.query.clone();
+        query.extend(self.stream.query.clone());
+        query
+    }
+
+    fn check_headers(&mut self) {
+        let page = &self.stream.page;
+        let named = [
+            (["page", "cursor_header"], &page.cursor_header),
+            (["page", "next_header"], &page.next_header),
+        ];
+        let of_page = named
+            .into_iter()
+            .filter_map(|(key, name)| Some((key, name.as_ref()?)));
+        let own = self.stream.headers.keys();
+        let own = own.map(|name| (["headers", name.as_str()], name));
+        let is_name = |name: &str| {
+            let is_token =
+                |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            !name.is_empty() && name.bytes().all(is_token)
+        };
+        for (key, name) in of_page.chain(own).filter(|(_, name)| !is_name(name)) {
+            let help = Some("letters, digits and dashes".into());
+            self.problem(&key, format!("`{name}` is not a valid header name"), help);
+        }
+    }
+
     fn lacks(&mut self) -> Vec<Path> {
         let Some(short) = &self.stream.short else {
             return Vec::new();
@@ -369,8 +401,14 @@ impl Builder<'_> {
         let needed = match page.by {
             PageBy::Offset if page.offset.is_none() => Some("offset"),
             PageBy::Number if page.number.is_none() => Some("number"),
-            PageBy::Cursor if page.cursor.is_none() => Some("cursor"),
-            PageBy::Cursor | PageBy::NextUrl if page.next.is_none() => Some("next"),
+            PageBy::Cursor if page.cursor.is_none() && page.cursor_header.is_none() => {
+                Some("cursor")
+            }
+            PageBy::Cursor | PageBy::NextUrl
+                if page.next.is_none() && page.next_header.is_none() =>
+            {
+                Some("next")
+            }
             _ => None,
         };
         if let Some(key) = needed {
@@ -388,7 +426,11 @@ impl Builder<'_> {
             limit: page.limit.clone(),
             number: page.number.clone(),
             first: u64::from(page.first.unwrap_or(1)),
+            value: page.value.clone(),
             cursor: page.cursor.clone(),
+            cursor_header: page.cursor_header.clone(),
+            next_header: page.next_header.clone(),
+            relative_to: page.relative_to,
             optional: page.optional.clone(),
             ignore_total: page.total == TotalRule::Ignore,
             short_ends: page.until.contains(&EndSign::Short),
@@ -417,7 +459,8 @@ impl Builder<'_> {
                 Some("leave it out: other lists end at an empty page or a total".into()),
             );
         }
-        let query = &self.stream.query;
+        self.check_keys_of_pages(page);
+        let query = self.query();
         let known = |name: &String| query.contains_key(name) || page.limit.as_ref() == Some(name);
         let unknown: Vec<&String> = page.optional.iter().filter(|name| !known(name)).collect();
         for name in unknown {
@@ -426,6 +469,62 @@ impl Builder<'_> {
                 &["page", "optional"],
                 format!("there is no query parameter `{name}`"),
                 Some(help),
+            );
+        }
+    }
+}
+
+impl Builder<'_> {
+    /// Keys of `page` that do not fit its `by`, or each other.
+    fn check_keys_of_pages(&mut self, page: &PageConfig) {
+        let by_position = matches!(page.by, PageBy::Offset | PageBy::Number);
+        let by_address = matches!(page.by, PageBy::Link | PageBy::NextUrl);
+        let needed = match page.by {
+            PageBy::Number => "number",
+            _ => "offset",
+        };
+        if let Some(value) = &page.value {
+            let names = template::names(value);
+            if !by_position || !names.contains(&needed) {
+                self.problem(
+                    &["page", "value"],
+                    format!(
+                        "`value` is the template of `offset` or `number`, and lacks `{{{needed}}}`"
+                    ),
+                    Some("such as `value = \"{number},{size}\"` with `by = \"number\"`".into()),
+                );
+            }
+        }
+        if page.next.is_some() && page.next_header.is_some()
+            || page.cursor.is_some() && page.cursor_header.is_some()
+        {
+            self.problem(
+                &["page"],
+                "the same is named twice, in the body or query and in a header".into(),
+                Some(
+                    "remove one of `next` and `next_header`, of `cursor` and `cursor_header`"
+                        .into(),
+                ),
+            );
+        }
+        if page.relative_to == RelativeTo::BaseUrl && !by_address {
+            self.problem(
+                &["page", "relative_to"],
+                "`relative_to` belongs to `next_url` and `link`".into(),
+                None,
+            );
+        }
+        let mut rows = self
+            .stream
+            .rows
+            .texts()
+            .iter()
+            .map(|text| RowsPath::read(text));
+        if page.until.contains(&EndSign::Missing) && rows.all(|rows| rows.parent().is_none()) {
+            self.problem(
+                &["page", "until"],
+                "`missing` needs a member in `rows` that can be missing".into(),
+                Some("remove it, or name a member such as `rows = \"courses\"`".into()),
             );
         }
     }
@@ -440,6 +539,7 @@ fn page_shape(stream: &StreamConfig, names: NameMatch) -> PageShape {
             .map(|text| RowsPath::read(text))
             .collect(),
         null_is_empty: stream.page.until.contains(&EndSign::Null),
+        missing_is_empty: stream.page.until.contains(&EndSign::Missing),
         blank_is_empty: stream.page.until.contains(&EndSign::Blank),
         total_header: stream.page.total_header.clone(),
         total_member: stream.page.total_member.clone(),

@@ -52,10 +52,23 @@ impl<'de> DeserializeSeed<'de> for RowSeed<'_, '_> {
 /// Reads the row's object, or notes what was found instead.
 struct RowVisitor<'r, 'd>(ValueSeed<'r, 'd>);
 
-impl RowVisitor<'_, '_> {
+impl<'r, 'd> RowVisitor<'r, 'd> {
     fn no_object<E>(self, found: &'static str) -> Result<(), E> {
         self.0.reader.no_object = Some(found);
         Ok(())
+    }
+
+    /// A bare value in place of an object: what a column takes as `@value`, or no row.
+    fn scalar<E>(
+        self,
+        found: &'static str,
+        read: impl FnOnce(ValueSeed<'r, 'd>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let node = &self.0.reader.decoder.tree.value;
+        match node.leaves.is_empty() {
+            true => self.no_object(found),
+            false => read(ValueSeed { node, ..self.0 }),
+        }
     }
 }
 
@@ -79,24 +92,24 @@ impl<'de> Visitor<'de> for RowVisitor<'_, '_> {
         self.no_object("null")
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        self.no_object("true or false")
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
+        self.scalar("true or false", |seed| seed.visit_bool(value))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        self.no_object("a number")
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
+        self.scalar("a number", |seed| seed.visit_i64(value))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        self.no_object("a number")
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
+        self.scalar("a number", |seed| seed.visit_u64(value))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        self.no_object("a number")
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
+        self.scalar("a number", |seed| seed.visit_f64(value))
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        self.no_object("a text")
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
+        self.scalar("a text", |seed| seed.visit_str(value))
     }
 }
 

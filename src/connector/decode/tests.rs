@@ -11,6 +11,8 @@ use crate::connector::columns::read_member_path;
 use crate::connector::response::{self, PageShape, RowsPath};
 use crate::model::row::{Cell, ProblemAt};
 
+mod epoch;
+
 const COLUMNS: &[(&str, &str)] = &[
     ("id", "id : text"),
     ("name", "name : text verbatim"),

@@ -5,6 +5,8 @@ use super::*;
 use crate::connector::file::Setting;
 use crate::document::RenderStyle;
 
+mod strategies;
+
 const BASE: &str = r#"connector = "base"
 title = "Base"
 base_url = "https://base.example"
@@ -538,7 +540,7 @@ fn keys_about_cells_are_looked_at() {
         (
             "[streams.users.columns]\nboss = 'boss : text requird'",
             Some(
-                "streams.users.columns.boss: unknown modifier `requird`; known modifiers: lower, guid, nonzero, texts, set, required, verbatim ()",
+                "streams.users.columns.boss: unknown modifier `requird`; known modifiers: lower, guid, nonzero, texts, set, required, verbatim, epoch, epoch_ms ()",
             ),
         ),
     ] {

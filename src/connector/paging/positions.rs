@@ -91,7 +91,7 @@ impl Pager {
     /// it by chance, so a longer page before it matters only if rows follow both: then the rows skipped behind the
     /// longer page are requested.
     fn check_limit(&mut self, ask: &PageAsk, received: u64) {
-        let (At::Offset(offset), Some(_)) = (&ask.at, &self.rules.limit) else {
+        let (At::Offset(offset), true) = (&ask.at, self.rules.asks_size()) else {
             return;
         };
         if self.applies_limit {
@@ -191,7 +191,7 @@ impl Pager {
         if self.positions.has_gaps() || self.is_promised() {
             return true;
         }
-        let asked = self.rules.limit.is_some();
+        let asked = self.rules.asks_size();
         let full = asked && self.last.rows >= self.last.want;
         match self.guide() {
             // webuntis-oneroster.md 4.2 rule 9: a full last page is no end, the total may be wrong; and a total that
@@ -234,7 +234,7 @@ impl Pager {
 
     fn recheck_end(&mut self, end: u64) -> PageStep {
         let page = self.largest_page.min(self.size);
-        let by_rows = self.rules.by == PageBy::Offset && self.rules.limit.is_some();
+        let by_rows = self.rules.by == PageBy::Offset && self.rules.asks_size();
         let is_retry = self.positions.no_content || self.positions.false_end == Some(end);
         let at_the_end = !self.positions.has_gaps() && self.is_last_full();
         if !by_rows || is_retry || page < 2 || !at_the_end {

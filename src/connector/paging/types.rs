@@ -1,7 +1,8 @@
 //! The input and output of a pager.
 
 use super::NextPage;
-use crate::connector::file::PageBy;
+use crate::connector::file::{PageBy, RelativeTo};
+use crate::connector::template::{self, Variables};
 use crate::model::Completeness;
 
 /// The rules of one stream's paging.
@@ -19,8 +20,16 @@ pub struct PageRules {
     pub number: Option<String>,
     /// The first page's number.
     pub first: u64,
+    /// Template of the value of `offset` or `number`.
+    pub value: Option<String>,
     /// Parameter with the cursor.
     pub cursor: Option<String>,
+    /// Request header with the cursor.
+    pub cursor_header: Option<String>,
+    /// Response header with the next cursor or address.
+    pub next_header: Option<String>,
+    /// What a relative address is relative to.
+    pub relative_to: RelativeTo,
     /// Parameters that may be left out where the server refuses the first page.
     pub optional: Vec<String>,
     /// What the server declares as the list's size decides nothing.
@@ -33,6 +42,27 @@ pub struct PageRules {
     pub blank_ends: bool,
     /// An empty page ends a list of links or cursors, whatever it promises.
     pub empty_ends: bool,
+}
+
+/// The name of the page's size in a template of [`PageRules::value`].
+const SIZE: &str = "size";
+
+impl PageRules {
+    /// Whether a request says how many rows it wants.
+    pub fn asks_size(&self) -> bool {
+        let value = self.value.as_deref().unwrap_or_default();
+        self.limit.is_some() || template::names(value).contains(&SIZE)
+    }
+
+    /// The value of the parameter with a page's offset or number.
+    pub fn position_value(&self, name: &str, position: u64, want: u64) -> String {
+        let Some(value) = &self.value else {
+            return position.to_string();
+        };
+        let variables = [(name, position), (SIZE, want)];
+        let variables = variables.map(|(name, number)| (name.to_owned(), number.to_string()));
+        template::fill(value, &[&Variables::from(variables)])
+    }
 }
 
 /// The next request.
@@ -90,6 +120,8 @@ pub struct PageFacts {
     pub no_content: bool,
     /// It has no rows, and not in the form of an empty list.
     pub odd_empty: bool,
+    /// The server calls it a part of the list (206).
+    pub is_part: bool,
     /// The number of all its rows' bytes; nothing where no row could be read.
     pub fingerprint: Option<u64>,
     /// The number of its last row's bytes.

@@ -45,7 +45,8 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
         let rank = search.rank(|path| match path {
             RowsPath::Body => at.is_empty(),
             RowsPath::AnyMember => at.len() == 1,
-            RowsPath::Member(path) => shape.is_path(path, &at),
+            // PHP writes an empty object like an empty array.
+            RowsPath::Member(path) | RowsPath::Named(path) => shape.is_path(path, &at),
             RowsPath::One => false,
         });
         if let Some(rank) = rank {
@@ -76,8 +77,15 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
         let rank = search.rank(|path| match path {
             RowsPath::Body => at.is_empty(),
             RowsPath::Member(path) => shape.is_path(path, &at),
-            RowsPath::One | RowsPath::AnyMember => false,
+            RowsPath::One | RowsPath::AnyMember | RowsPath::Named(_) => false,
         });
+        let named =
+            search.rank(|path| matches!(path, RowsPath::Named(path) if shape.is_path(path, &at)));
+        if let Some(rank) = named {
+            search.start_rows(rank);
+            return named_rows(&mut search.reader, map);
+        }
+        search.note_parent(&at);
         let mut key = map.next_key::<JsonText<'de>>()?;
         if let Some(rank) = rank.filter(|_| !shape.leads_to_rows(&at)) {
             match &key {
@@ -105,6 +113,7 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
             {
                 search.found.names.push(format!("`{name}`"));
             }
+            search.note_name(&at, &name);
             let mut inner = at.clone();
             inner.push(name.into_owned());
             map.next_value_seed(BodySeed {
@@ -178,6 +187,18 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
         self.search.note_scalar(&self.at, &Scalar::Number(&text));
         Ok(())
     }
+}
+
+/// Rows as the members of an object: the name of each is its key.
+fn named_rows<'de, A: MapAccess<'de>>(
+    reader: &mut RowReader<'_>,
+    mut map: A,
+) -> Result<(), A::Error> {
+    while let Some(JsonText(name)) = map.next_key::<JsonText<'de>>()? {
+        reader.name_row(&name);
+        map.next_value_seed(RowSeed(&mut *reader))?;
+    }
+    Ok(())
 }
 
 fn is_number(name: &str) -> bool {

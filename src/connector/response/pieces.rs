@@ -54,6 +54,8 @@ struct RowsContainer {
     /// The comma before the member that may be a row, in an object of numbered rows.
     comma: Option<usize>,
     is_object: bool,
+    /// Each member of the object is a row, whatever its name.
+    is_named: bool,
     /// What makes a body of some of its rows, in front of them and behind.
     head: Vec<u8>,
     tail: Vec<u8>,
@@ -186,7 +188,7 @@ impl Splitter {
             b',' if rows.depth == 1 && rows.is_object => rows.comma = Some(at),
             b',' if rows.depth == 1 => self.cut = Some(at),
             b':' if rows.depth == 1 => {
-                let is_row = is_number(&text[self.string.0..self.string.1]);
+                let is_row = rows.is_named || is_number(&text[self.string.0..self.string.1]);
                 if let (true, Some(comma)) = (is_row, rows.comma) {
                     self.cut = Some(comma);
                 }
@@ -208,7 +210,7 @@ impl Splitter {
         match byte {
             b'[' | b'{' if self.other > 0 => self.other += 1,
             b']' | b'}' if self.other > 0 => self.other -= 1,
-            b'[' if self.is_at_rows(shape, true) => self.enter(false),
+            b'[' if self.is_at_rows(shape, true) => self.enter(false, false),
             b'[' => self.other = 1,
             b'{' if self.open.len() >= MAX_DEPTH => self.is_broken = true,
             b'{' => self.open.push(Member::default()),
@@ -217,8 +219,10 @@ impl Splitter {
             b':' if self.other == 0 => {
                 let name = &text[self.string.0..self.string.1];
                 let is_first = self.open.last().is_some_and(|open| open.number == 0);
-                if is_first && is_number(name) && self.is_in_rows(shape) {
-                    self.enter(true);
+                if is_first && self.is_in_named_rows(shape) {
+                    self.enter(true, true);
+                } else if is_first && is_number(name) && self.is_in_rows(shape) {
+                    self.enter(true, false);
                 } else if let Some(open) = self.open.last_mut() {
                     open.name = name.to_vec();
                     open.number += 1;
@@ -245,8 +249,17 @@ impl Splitter {
                 RowsPath::Body => path.is_empty(),
                 RowsPath::AnyMember => is_array && path.len() == 1,
                 RowsPath::Member(wanted) => shape.is_path(wanted, &path),
+                RowsPath::Named(wanted) => is_array && shape.is_path(wanted, &path),
                 RowsPath::One => false,
             })
+    }
+
+    /// The object that is open has rows as its members.
+    fn is_in_named_rows(&self, shape: &PageShape) -> bool {
+        let path = self.path(self.open.len() - 1);
+        let is_one_row = shape.rows.first() == Some(&RowsPath::One);
+        let is_here = |wanted: &RowsPath| matches!(wanted, RowsPath::Named(wanted) if shape.is_path(wanted, &path));
+        !is_one_row && shape.rows.iter().any(is_here)
     }
 
     /// The object that is open may be a list of numbered rows.
@@ -255,7 +268,7 @@ impl Splitter {
         self.is_at_rows(shape, false) && !shape.leads_to_rows(&path)
     }
 
-    fn enter(&mut self, is_object: bool) {
+    fn enter(&mut self, is_object: bool, is_named: bool) {
         let around = self.open.len() - usize::from(is_object);
         let mut head = Vec::new();
         for member in &self.open[..around] {
@@ -270,6 +283,7 @@ impl Splitter {
             depth: 1,
             comma: None,
             is_object,
+            is_named,
             head,
             tail,
         });

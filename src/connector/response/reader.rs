@@ -102,6 +102,7 @@ impl PageReader {
         let odd_empty = match (found.rows, found.empty) {
             (Some(_), _) => false,
             (None, Some(odd)) => odd,
+            (None, None) if shape.missing_is_empty && found.lacks_rows() => false,
             (None, None) => return Err(UnexpectedResponse::of_form(found.nothing_found(shape))),
         };
         Ok(DecodedPage {

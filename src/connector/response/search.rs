@@ -16,7 +16,15 @@ const MAX_ONE_ROW: usize = 8 << 20;
 /// The most bytes of an element of the list with the next address; a larger one holds none.
 pub(super) const MAX_NEXT: usize = 64 << 10;
 
+/// Parts of the names of members that say why there are no rows.
+const COMPLAINTS: [&str; 4] = ["error", "exception", "fault", "message"];
+
 impl FoundParts {
+    /// Whether the rows' member is missing, and nothing says that this is a failure.
+    pub(super) fn lacks_rows(&self) -> bool {
+        self.lacks_rows && self.complaint.is_none() && self.wrong.is_none()
+    }
+
     /// What the response has instead of rows.
     pub(super) fn nothing_found(&self, shape: &PageShape) -> String {
         if let Some(wrong) = &self.wrong {
@@ -29,7 +37,10 @@ impl FoundParts {
                 RowsPath::Body => "an array".to_owned(),
                 RowsPath::One => "an object".to_owned(),
                 RowsPath::AnyMember => "a member with an array".to_owned(),
-                RowsPath::Member(path) => format!("the member `{}`", path.join(".")),
+                RowsPath::Named(path) if path.is_empty() => "an object of rows".to_owned(),
+                RowsPath::Member(path) | RowsPath::Named(path) => {
+                    format!("the member `{}`", path.join("."))
+                }
             })
             .collect();
         let has = if self.names.is_empty() {
@@ -113,10 +124,32 @@ impl PageSearch<'_, '_> {
     }
 
     pub(super) fn is_rows(&self, at: &[String]) -> bool {
-        self.shape
-            .rows
-            .iter()
-            .any(|path| matches!(path, RowsPath::Member(path) if self.shape.is_path(path, at)))
+        self.shape.rows.iter().any(|path| match path {
+            RowsPath::Member(path) | RowsPath::Named(path) => {
+                !path.is_empty() && self.shape.is_path(path, at)
+            }
+            RowsPath::Body | RowsPath::One | RowsPath::AnyMember => false,
+        })
+    }
+
+    /// An object begins: the rows' member may be missing from it.
+    pub(super) fn note_parent(&mut self, at: &[String]) {
+        let mut parents = self.shape.rows.iter().filter_map(RowsPath::parent);
+        self.found.lacks_rows |= parents.any(|parent| self.shape.is_path(parent, at));
+    }
+
+    /// A member outside of the rows: one that is named like an error says that there are no rows for another reason.
+    pub(super) fn note_name(&mut self, at: &[String], name: &str) {
+        if !self.shape.missing_is_empty || self.found.complaint.is_some() {
+            return;
+        }
+        let lower = name.to_ascii_lowercase();
+        let is_complaint = COMPLAINTS.iter().any(|word| lower.contains(word));
+        let mut parents = self.shape.rows.iter().filter_map(RowsPath::parent);
+        let is_outside = at.is_empty() || parents.any(|parent| self.shape.is_path(parent, at));
+        if is_complaint && is_outside {
+            self.found.complaint = Some(name.chars().take(40).collect());
+        }
     }
 
     pub(super) fn note_wrong(&mut self, at: &[String], what: &str) {

@@ -7,6 +7,8 @@ use crate::connector::columns::Column;
 use crate::connector::decode::DecoderRules;
 use crate::model::row::{Cell, ProblemAt, Rows};
 
+mod shapes;
+
 const COLUMNS: &[(&str, &str)] = &[
     ("id", "id | Id : text"),
     ("n", "n : integer nonzero"),

@@ -272,6 +272,7 @@ async fn a_kept_connection_that_was_closed_is_no_failure() {
     let ask = PageRequest {
         path: "/users".into(),
         query: Vec::new(),
+        headers: Vec::new(),
         what: "users".into(),
         effort: Effort::USUAL,
     };
@@ -294,6 +295,7 @@ async fn a_request_ends_with_its_run() {
     let ask = PageRequest {
         path: "/users".into(),
         query: Vec::new(),
+        headers: Vec::new(),
         what: "users".into(),
         effort: Effort::USUAL,
     };

@@ -7,6 +7,7 @@ mod faults;
 mod pages;
 mod pieces;
 mod routes;
+mod slashes;
 pub(crate) mod vendor;
 mod waits;
 
@@ -52,6 +53,7 @@ pub(crate) fn rules(base: &str) -> SessionRules {
             too_many: vec!["TooManyRequested".into()],
             missing: vec!["NotExist".into()],
             token: vec!["invalid_token".into()],
+            ..ErrorCodes::default()
         },
         route: Route::default(),
     }
@@ -73,6 +75,7 @@ pub(crate) async fn page(session: &Session, clock: &Clock) -> Result<String, Htt
     let ask = PageRequest {
         path: "/users".into(),
         query: Vec::new(),
+        headers: Vec::new(),
         what: "page 1 of users".into(),
         effort: Effort::USUAL,
     };

@@ -182,6 +182,7 @@ async fn what_is_sent() {
     let ask = PageRequest {
         path: "/a%20b".into(),
         query,
+        headers: Vec::new(),
         what: "users".into(),
         effort: Effort::USUAL,
     };

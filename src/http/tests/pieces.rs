@@ -71,6 +71,7 @@ async fn read(
     let ask = PageRequest {
         path: "/lines".into(),
         query: Vec::new(),
+        headers: Vec::new(),
         what: "page 1 of lines".into(),
         effort: Effort::USUAL,
     };
@@ -150,6 +151,7 @@ async fn a_body_without_an_end_is_refused() {
     let ask = PageRequest {
         path: "/lines".into(),
         query: Vec::new(),
+        headers: Vec::new(),
         what: "page 1 of lines".into(),
         effort: Effort::USUAL,
     };

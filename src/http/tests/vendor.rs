@@ -101,6 +101,16 @@ pub(crate) fn open() -> PageRule {
     Box::new(|_| fine())
 }
 
+/// One key in a header.
+pub(crate) fn fixed_key(header: &str, key: impl Into<String>) -> Grant {
+    let key = SecretString::from(key.into());
+    Grant::ApiKey(FixedKeys {
+        headers: vec![(header.to_owned(), key.clone())],
+        query: Vec::new(),
+        parts: vec![key],
+    })
+}
+
 pub(crate) fn password(spec: GrantSpec) -> Grant {
     Grant::Password {
         spec,

@@ -96,6 +96,7 @@ async fn a_vendor_in_trouble_is_not_hit_five_times() {
         let ask = PageRequest {
             path: "/users".into(),
             query: Vec::new(),
+            headers: Vec::new(),
             what: "users".into(),
             effort: Effort::USUAL,
         };
@@ -121,6 +122,7 @@ async fn a_run_ends_at_its_time() {
     let ask = PageRequest {
         path: "/users".into(),
         query: Vec::new(),
+        headers: Vec::new(),
         what: "users".into(),
         effort: Effort::USUAL,
     };

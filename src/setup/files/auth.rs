@@ -29,6 +29,15 @@ pub struct Auth {
     pub refresh_token: Option<SecretRef>,
     /// A fixed key, alone (`api_key`) or beside a token where the vendor wants both.
     pub api_key: Option<SecretRef>,
+    /// A second fixed key, where the vendor wants two (`api_key`).
+    pub api_secret: Option<SecretRef>,
+    /// The JSON file of a service account (`jwt_bearer`).
+    pub service_account: Option<SecretRef>,
+    /// A private RSA key in PEM, in place of a service account's file (`jwt_bearer`).
+    pub private_key: Option<SecretRef>,
+    /// The id of `private_key` at the vendor, where it wants one (`jwt_bearer`).
+    #[cfg_attr(test, schemars(length(min = 1)))]
+    pub key_id: Option<String>,
     /// The header that carries the key, where it shall differ from the connector's.
     #[cfg_attr(test, schemars(length(min = 1)))]
     pub api_key_header: Option<String>,
@@ -48,6 +57,9 @@ impl Auth {
             &self.password,
             &self.refresh_token,
             &self.api_key,
+            &self.api_secret,
+            &self.service_account,
+            &self.private_key,
         ];
         secrets.into_iter().flatten()
     }

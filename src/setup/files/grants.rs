@@ -24,12 +24,22 @@ fn keys(grant: GrantKind) -> (&'static [&'static str], &'static [&'static str]) 
             &["client_secret", "refresh_token", "api_key"],
         ),
         GrantKind::AuthorizationCode => (&["client_id"], &["client_secret", "api_key"]),
-        GrantKind::ApiKey => (&["api_key"], &["api_key_header"]),
+        GrantKind::JwtBearer => (
+            &[],
+            &[
+                "service_account",
+                "private_key",
+                "client_id",
+                "key_id",
+                "api_key",
+            ],
+        ),
+        GrantKind::ApiKey => (&["api_key"], &["api_secret", "api_key_header"]),
     }
 }
 
 /// The quirks of a token endpoint, for every grant that uses one.
-const ENDPOINT: [&str; 14] = [
+const ENDPOINT: [&str; 16] = [
     "issuer",
     "metadata_url",
     "allow_origins",
@@ -41,6 +51,8 @@ const ENDPOINT: [&str; 14] = [
     "body",
     "scope",
     "lifetime",
+    "envelope",
+    "token_header",
     "members",
     "api_key_header",
     "api_key_member",
@@ -49,13 +61,20 @@ const ENDPOINT: [&str; 14] = [
 /// The quirks of a sign-in by browser.
 const BROWSER: [&str; 4] = ["authorize_url", "authorize_query", "redirect_url", "pkce"];
 
-const CREDENTIALS: [&str; 6] = [
+/// What is in an assertion.
+const ASSERTION: [&str; 3] = ["audience", "claims", "assertion_lifetime"];
+
+const CREDENTIALS: [&str; 10] = [
     "client_id",
     "client_secret",
     "username",
     "password",
     "refresh_token",
     "api_key",
+    "api_secret",
+    "service_account",
+    "private_key",
+    "key_id",
 ];
 
 /// Known, and no [`GrantKind`]: it is never used.
@@ -95,13 +114,18 @@ fn check_keys(source: &Node) -> Problems {
     }
     let asks_endpoint = grant != GrantKind::ApiKey;
     let asks_person = grant == GrantKind::AuthorizationCode;
+    let signs = grant == GrantKind::JwtBearer;
+    if signs {
+        problems.extend(unsigned(auth, location()));
+    }
     for entry in auth.entries() {
         let key = entry.name.as_str();
         let has_use = needed.contains(&key)
             || useful.contains(&key)
             || asks_endpoint && ENDPOINT.contains(&key)
-            || asks_person && BROWSER.contains(&key);
-        let is_known = [&CREDENTIALS[..], &ENDPOINT, &BROWSER]
+            || asks_person && BROWSER.contains(&key)
+            || signs && ASSERTION.contains(&key);
+        let is_known = [&CREDENTIALS[..], &ENDPOINT, &BROWSER, &ASSERTION]
             .iter()
             .any(|keys| keys.contains(&key));
         if !has_use && is_known {
@@ -115,6 +139,27 @@ fn check_keys(source: &Node) -> Problems {
         }
     }
     problems
+}
+
+/// What an assertion lacks: a key, and with one by itself the name of the client.
+fn unsigned(auth: &Node, location: Location) -> Option<Problem> {
+    let is_given = |key: &str| auth.at(&[key]).is_some();
+    let (message, help) = match (is_given("service_account"), is_given("private_key")) {
+        (true, true) => (
+            "`private_key` is not used beside `service_account`",
+            "remove one of them",
+        ),
+        (false, false) => (
+            "the grant `jwt_bearer` needs a key that signs",
+            "add `service_account = { credential = \"NAME\" }`, or `private_key` and `client_id`",
+        ),
+        (false, true) if !is_given("client_id") => (
+            "`private_key` needs the key `client_id`",
+            "add `client_id = \"…\"`, the issuer of the assertions",
+        ),
+        _ => return None,
+    };
+    Some(Problem::error(location, message).help(help))
 }
 
 /// The grant of a source, if it is one.

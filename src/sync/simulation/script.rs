@@ -296,6 +296,7 @@ impl ScriptState {
         }
         Reply {
             status,
+            redirected: false,
             headers: Headers::from(headers),
             date: vendor.date.then_some(now),
             body,
@@ -349,6 +350,7 @@ impl PageClient for Script {
         Ok(PageRequest {
             path: path.to_owned(),
             query: Vec::new(),
+            headers: Vec::new(),
             what,
             effort: Effort::USUAL,
         })

@@ -53,6 +53,7 @@ impl Silent {
         }
         let reply = Reply {
             status: 200,
+            redirected: false,
             headers: Headers::default(),
             date: None,
             body: b"[{\"id\": 1}]".to_vec(),

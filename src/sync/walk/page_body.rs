@@ -10,7 +10,7 @@ use crate::connector::decode::Decoder;
 use crate::connector::file::PageBy;
 use crate::connector::link;
 use crate::connector::paging::PageFacts;
-use crate::connector::response::{DecodedPage, PageReader};
+use crate::connector::response::{self, DecodedPage, PageReader};
 use crate::http::{BodyDecoder, Reply};
 use crate::model::row::Rows;
 use crate::model::{UnexpectedResponse, scalar};
@@ -91,7 +91,8 @@ impl BodyDecoder<Batch> for PageBody {
         let rules = Arc::clone(&self.rules);
         let spec = &rules.spec;
         let total_header = spec.shape.total_header.as_deref();
-        let total = total_header.and_then(|name| reply.headers.get(name));
+        // RFC 9110 14.4: what follows the slash is the size of the whole.
+        let total = reply.headers.get(total_header.unwrap_or("content-range"));
         let is_blank = || reply.body.iter().all(u8::is_ascii_whitespace);
         // reliability.md 2.1: suspect. What it means depends on what was promised, which the pager knows.
         let page = if reply.status == 204 || (!rules.is_first && self.sums.is_empty() && is_blank())
@@ -108,12 +109,19 @@ impl BodyDecoder<Batch> for PageBody {
             total: page.total,
             next: match spec.page.by {
                 PageBy::Link => link::next(&reply.headers.all("link")),
-                _ => page.next,
+                by => match &spec.page.next_header {
+                    Some(name) => {
+                        let is_address = by == PageBy::NextUrl;
+                        response::next_in_header(&reply.headers.all(name), is_address)
+                    }
+                    None => page.next,
+                },
             },
             next_identity: String::new(),
             more: page.more,
             no_content: page.no_content,
             odd_empty: page.odd_empty,
+            is_part: reply.status == 206,
             fingerprint: sums.has_rows.then(|| sums.fingerprint.digest()),
             last_row: sums.last_row,
             span: sums.span.and_then(|(first, last)| Some((first, last?))),
@@ -123,6 +131,7 @@ impl BodyDecoder<Batch> for PageBody {
             newest: sums.newest,
             unlisted: page.decoded.unlisted,
             server_time: reply.date,
+            redirected: reply.redirected,
             asked: None,
             rows: self.rows,
         })

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::*;
@@ -13,16 +14,20 @@ use crate::clock::Clock;
 use crate::connector::api;
 use crate::connector::file::Connector;
 use crate::http::error::Slow;
+use crate::http::page_request::follow;
 use crate::http::{Headers, HttpErrorKind, Reply};
 use crate::model::row::Rows;
 use crate::model::{Completeness, named};
 use crate::sync::client::PageClient;
+
+mod strategies;
 
 /// The status of an answer that is silence.
 const SILENT: u16 = 599;
 
 /// Answers in order: a status, header lines, a body, each on a line of its own.
 struct Script {
+    base: Url,
     answers: Mutex<VecDeque<String>>,
     asked: Mutex<Vec<String>>,
 }
@@ -35,7 +40,10 @@ impl Script {
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         let joint = if query.is_empty() { "" } else { "?" };
-        let asked = format!("{}{joint}{}", ask.path, query.join("&"));
+        let mut asked = format!("{}{joint}{}", ask.path, query.join("&"));
+        for (name, value) in &ask.headers {
+            asked.push_str(&format!(" {name}: {value}"));
+        }
         self.asked.lock().expect("a lock").push(asked);
         let answer = self.answers.lock().expect("a lock").pop_front();
         let answer = answer.unwrap_or_else(|| panic!("no answer left for {:?}", self.asked));
@@ -71,6 +79,7 @@ impl Script {
         }
         let reply = Reply {
             status,
+            redirected: false,
             headers: Headers::from(headers),
             date: None,
             body: body.into(),
@@ -92,19 +101,8 @@ impl PageClient for Script {
     }
 
     fn follow(&self, link: &str, what: String) -> Result<PageRequest, HttpError> {
-        let path = match link.split_once("://") {
-            None => Some(link.trim_start_matches('/')),
-            Some(_) => link.strip_prefix("https://vendor.test/"),
-        };
-        let Some(path) = path else {
-            return Err(HttpErrorKind::OutsideBaseUrl.at(format!("read {what}"), "vendor.test"));
-        };
-        Ok(PageRequest {
-            path: format!("/{path}"),
-            query: Vec::new(),
-            what,
-            effort: Effort::USUAL,
-        })
+        let step = format!("read {what}");
+        follow(&self.base, link, what).map_err(|kind| kind.at(step, "vendor.test"))
     }
 }
 
@@ -139,14 +137,19 @@ struct Stage {
 
 impl Stage {
     fn new(page: &str) -> Self {
-        let text = format!(
+        Self::of(&format!(
             "connector = \"v\"\ntitle = \"V\"\nbase_url = \"https://vendor.test\"\n[streams.users]\npath = \"/users\"\n\
              query = {{ sort = \"id\", orderBy = \"asc\" }}\nrows = \"users\"\nkey = [\"id\"]\npage = {{ {page} }}\n\
              [streams.users.columns]\nid = \"id : text\"\nn = \"n : integer\"\n"
-        );
-        let connector: Connector = toml::from_str(&text).expect("a connector");
+        ))
+    }
+
+    /// A connector with the stream `users`.
+    fn of(text: &str) -> Self {
+        let connector: Connector = toml::from_str(text).expect("a connector");
         let spec = api::streams(&connector).expect("no flaws").remove("users");
         let script = Arc::new(Script {
+            base: Url::parse(&connector.base_url).expect("an address"),
             answers: Mutex::default(),
             asked: Mutex::default(),
         });

@@ -28,6 +28,7 @@ impl Lists {
         let rows: Vec<_> = (1..=rows).map(|id| format!("{{\"id\": {id}}}")).collect();
         let reply = Reply {
             status: 200,
+            redirected: false,
             headers: Headers::default(),
             date: None,
             body: format!("[{}]", rows.join(",")).into_bytes(),

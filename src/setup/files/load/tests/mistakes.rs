@@ -165,7 +165,7 @@ error: `client_auth` is not used by the grant `api_key`
 7 | client_auth = "post"
   | ^^^^^^^^^^^
   |
-  = help: remove it; this grant uses `api_key`, `api_key_header`
+  = help: remove it; this grant uses `api_key`, `api_secret`, `api_key_header`
 
 error: `members` is not used by the grant `api_key`
  --> rollbook.toml:8:1
@@ -173,7 +173,7 @@ error: `members` is not used by the grant `api_key`
 8 | members = { access_token = "…" }
   | ^^^^^^^
   |
-  = help: remove it; this grant uses `api_key`, `api_key_header`
+  = help: remove it; this grant uses `api_key`, `api_secret`, `api_key_header`
 "#,
     ),
     (
@@ -190,7 +190,7 @@ error: invalid value `oauth` for `grant`
 4 | grant = "oauth"
   |         ^^^^^^^
   |
-  = help: known: `client_credentials`, `password`, `refresh_token`, `authorization_code`, `api_key`
+  = help: known: `client_credentials`, `password`, `refresh_token`, `authorization_code`, `jwt_bearer`, `api_key`
 "#,
     ),
     (
