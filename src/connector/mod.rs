@@ -10,6 +10,7 @@ pub mod columns;
 pub mod combos;
 pub mod decode;
 pub mod file;
+pub mod grants;
 pub mod json;
 pub mod link;
 pub mod load;

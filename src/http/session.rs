@@ -5,17 +5,19 @@
 //! know what a page is, nor which one follows.
 
 mod prepare;
+mod prepared_request;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use reqwest::Client;
 use reqwest::header::HeaderMap;
-use reqwest::{Client, Url};
 use secrecy::SecretString;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use self::prepared_request::PreparedRequest;
 use super::access::{self, Access};
 use super::authorizer::{AfterRefusal, Authorizer};
 use super::blocking::blocking;
@@ -33,7 +35,6 @@ use super::pace::Pace;
 use super::page_request::{self, PageRequest};
 use super::reply::{Headers, Reply};
 use super::rules::{DayCount, SessionRules};
-use super::trailing_slash;
 use super::vendor_word::vendor_word;
 use crate::clock::Clock;
 use crate::model::retry::RetryDecision;
@@ -201,13 +202,6 @@ struct Receiving<'a> {
 /// A decoder, and what it did not take.
 type Undecoded<T> = (Box<dyn BodyDecoder<T>>, Vec<u8>);
 
-/// A page request with its URL and budget.
-struct PreparedRequest<'a> {
-    address: Url,
-    page: &'a PageRequest,
-    budget: &'a RunBudget,
-}
-
 impl SessionState {
     /// One attempt; after a refused token it sends the same request once more with another one.
     async fn attempt<T: Send + 'static>(
@@ -234,7 +228,7 @@ impl SessionState {
             let sent = self.clock.running();
             let mut response = self.send(request, access.as_ref()).await;
             if let Ok(FirstPart { reply, .. }) = &response
-                && let Some(address) = beside_slash(request, access.as_ref(), reply)
+                && let Some(address) = request.redirected_to(access.as_ref(), reply)
             {
                 self.count_day().await.map_err(failed)?;
                 request.budget.count_request(self.rules.timeouts.whole);
@@ -478,7 +472,7 @@ impl SessionState {
             access.put_on(&mut headers);
         }
         let mut deadline = Deadline::start(timeouts, whole);
-        let get = self.client.get(sent_address(request, access));
+        let get = self.client.get(request.sent_address(access));
         let get = get.headers(headers);
         let sending = send(get, &self.host, timeouts);
         let mut response = deadline.first_byte(sending).await??;
@@ -566,29 +560,6 @@ enum Rejected {
     Token,
     /// 403: a right is missing, or the token is too old and the vendor confuses the two.
     Right,
-}
-
-/// The address that a response redirects to, if only a slash differs.
-fn beside_slash(
-    request: &PreparedRequest<'_>,
-    access: Option<&Access>,
-    reply: &Reply,
-) -> Option<Url> {
-    let sent = sent_address(request, access);
-    let path =
-        trailing_slash::path_of_redirect(&sent, reply.status, reply.headers.get("location"))?;
-    let mut address = request.address.clone();
-    address.set_path(&path);
-    Some(address)
-}
-
-/// The address of a request, with the keys that it carries.
-fn sent_address(request: &PreparedRequest<'_>, access: Option<&Access>) -> Url {
-    let mut address = request.address.clone();
-    if let Some(access) = access {
-        access.put_into(&mut address);
-    }
-    address
 }
 
 /// What no message may contain.
