@@ -47,6 +47,17 @@ impl GrantBuilder<'_> {
                 }
                 Ok(Grant::JwtBearer { spec, signer })
             }
+            GrantKind::Oauth1 => {
+                if !offered.offers_oauth1() {
+                    return Err(self.not_offered());
+                }
+                Ok(Grant::Signature {
+                    client_id: self.auth.client_id.clone().unwrap_or_default(),
+                    client_secret: self
+                        .secret(self.auth.client_secret.as_ref())?
+                        .ok_or("client_secret is missing")?,
+                })
+            }
             GrantKind::ClientCredentials => Ok(Grant::ClientCredentials(
                 self.spec(&self.rules(&offered.client_credentials)?)?,
             )),

@@ -26,6 +26,13 @@ pub enum Grant {
         /// What signs the assertions.
         signer: Signer,
     },
+    /// OAuth 1.0a without a token (RFC 5849 3): each request is signed.
+    Signature {
+        /// The client identifier, `oauth_consumer_key`.
+        client_id: String,
+        /// The client shared-secret.
+        client_secret: SecretString,
+    },
     /// OAuth 2 client credentials (RFC 6749 4.4).
     ClientCredentials(GrantSpec),
     /// OAuth 2 resource owner password (RFC 6749 4.3), only where the vendor offers nothing better.

@@ -10,6 +10,7 @@ use super::token_request::Endpoint;
 use crate::http::access::Access;
 use crate::http::client::{ClientOptions, Connections};
 use crate::http::error::HttpErrorKind;
+use crate::http::oauth1::RequestSigner;
 use crate::http::rules::{Route, Timeouts};
 use crate::model::SourceName;
 
@@ -28,7 +29,7 @@ pub struct TokenRules {
 
 /// A grant with its endpoint.
 pub(super) enum TokenSource {
-    /// A fixed key.
+    /// A fixed key, or one that signs requests.
     Key(Access),
     /// Client credentials.
     Client(Endpoint),
@@ -56,6 +57,10 @@ impl TokenSource {
         Ok(match &rules.grant {
             Grant::ApiKey(keys) => Self::Key(Access::keys(keys)?),
             Grant::JwtBearer { spec, signer } => Self::Assertion(endpoint(spec)?, signer.clone()),
+            Grant::Signature {
+                client_id,
+                client_secret,
+            } => Self::Key(Access::signed(RequestSigner::new(client_id, client_secret))),
             Grant::ClientCredentials(spec) => Self::Client(endpoint(spec)?),
             Grant::Password {
                 spec,

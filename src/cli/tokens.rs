@@ -197,7 +197,8 @@ fn needs_sign_in(auth: &Auth) -> bool {
         GrantKind::ClientCredentials
         | GrantKind::Password
         | GrantKind::JwtBearer
-        | GrantKind::ApiKey => false,
+        | GrantKind::ApiKey
+        | GrantKind::Oauth1 => false,
     }
 }
 

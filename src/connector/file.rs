@@ -17,7 +17,7 @@ pub use super::personal::Personal;
 pub use super::query_value::QueryValue;
 pub use super::webhook::WebhookRules;
 use crate::document::file_kind::file_kind;
-use crate::model::{ErrorCodes, RequestLimits};
+use crate::model::{ErrorCodes, GrantKind, RequestLimits};
 
 /// One vendor's API.
 #[derive(Clone, Debug, Deserialize)]
@@ -109,6 +109,9 @@ pub struct SettingRules {
     /// A source must set it.
     #[serde(default)]
     pub required: bool,
+    /// Grants that do not use it: a source that selects one of them need not set it.
+    #[serde(default)]
+    pub unused_by: Vec<GrantKind>,
     /// A list of texts, for `for_each.setting`.
     #[serde(default)]
     pub list: bool,
@@ -184,6 +187,9 @@ pub struct StreamConfig {
     /// The stream is not served here; for a connector that extends another.
     #[serde(default)]
     pub off: bool,
+    /// Sensitive, or contained in another stream: `rollbook init` writes it as a comment, for an admin to enable.
+    #[serde(default)]
+    pub opt_in: bool,
     /// A vendor may not serve it, or the licence may forbid it: 403, 404 and 405 are reported and the job continues;
     /// nothing is removed.
     #[serde(default)]

@@ -23,6 +23,25 @@ pub struct Grants {
     pub jwt_bearer: Option<GrantRules>,
     /// Fixed keys, and nothing else.
     pub api_key: Option<FixedKeyRules>,
+    /// OAuth 1.0a (RFC 5849) without a token, HMAC-SHA256. Deprecated: only where the vendor offers nothing better.
+    pub oauth1: Option<SigningRules>,
+}
+
+impl Grants {
+    /// Whether requests may be signed by OAuth 1.0a.
+    pub fn offers_oauth1(&self) -> bool {
+        self.oauth1.as_ref().is_some_and(|rules| !rules.off)
+    }
+}
+
+/// How requests are signed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SigningRules {
+    /// Not offered here; for a connector that extends another.
+    #[serde(default)]
+    pub off: bool,
 }
 
 /// The token endpoint of one grant.

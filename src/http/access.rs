@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::HttpErrorKind;
+use super::oauth1::RequestSigner;
 use super::page_request;
 
 /// The authorization headers made from one token.
@@ -19,6 +21,8 @@ pub struct Access {
     query: Arc<[(String, SecretString)]>,
     /// What no message may contain, besides what is sent.
     parts: Arc<[SecretString]>,
+    /// Signs each request in addition.
+    signer: Option<Arc<RequestSigner>>,
 }
 
 /// Fixed keys as they are sent.
@@ -50,6 +54,7 @@ impl Access {
             headers: headers.into(),
             query: Arc::default(),
             parts: Arc::default(),
+            signer: None,
         })
     }
 
@@ -62,7 +67,24 @@ impl Access {
             headers: headers.collect::<Result<_, HttpErrorKind>>()?,
             query: keys.query.clone().into(),
             parts: keys.parts.clone().into(),
+            signer: None,
         })
+    }
+
+    /// A key that signs each request and is not sent.
+    pub(crate) fn signed(signer: RequestSigner) -> Self {
+        Self {
+            generation: 0,
+            headers: [].into(),
+            query: Arc::default(),
+            parts: Arc::default(),
+            signer: Some(signer.into()),
+        }
+    }
+
+    /// Whether requests are signed, and so depend on this machine's clock.
+    pub(super) fn is_signed(&self) -> bool {
+        self.signer.is_some()
     }
 
     /// The token and the keys, as they are sent and by themselves.
@@ -78,6 +100,7 @@ impl Access {
         values
             .map(|value| value.strip_prefix("Bearer ").unwrap_or(value))
             .chain(keys)
+            .chain(self.signer.iter().map(|signer| signer.secret()))
             .collect()
     }
 
@@ -101,10 +124,21 @@ impl Access {
         address.set_query(Some(&query));
     }
 
-    pub(crate) fn put_on(&self, request: &mut HeaderMap) {
+    /// Puts the headers on a GET of this address, signed anew each time.
+    pub(crate) fn put_on(
+        &self,
+        request: &mut HeaderMap,
+        address: &Url,
+        now: Timestamp,
+    ) -> Result<(), HttpErrorKind> {
         for (name, value) in self.headers.iter() {
             request.insert(name.clone(), value.clone());
         }
+        if let Some(signer) = &self.signer {
+            let signed = value(&signer.authorization(address, now)?, "`client_id`")?;
+            request.insert(AUTHORIZATION, signed);
+        }
+        Ok(())
     }
 }
 

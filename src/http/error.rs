@@ -55,6 +55,8 @@ pub enum HttpErrorKind {
     Unavailable(u16, Option<Duration>),
     /// The token was refused, and a new one too.
     Unauthorised(u16),
+    /// A signature was refused; and how far this machine's clock is ahead of the server's, in seconds, if notably.
+    SignatureRefused(u16, Option<i64>),
     /// 403.
     Forbidden,
     /// 404, 405, 410, or an error code with that meaning.
@@ -180,6 +182,7 @@ impl HttpErrorKind {
             | Self::Proxy(..)
             | Self::Certificate(_)
             | Self::Unauthorised(_)
+            | Self::SignatureRefused(..)
             | Self::Forbidden
             | Self::Missing(..)
             | Self::TooMuchRequested(..)
@@ -257,6 +260,7 @@ impl HttpErrorKind {
                 Class::Transient
             }
             Self::Unauthorised(_)
+            | Self::SignatureRefused(..)
             | Self::Forbidden
             | Self::GrantRefused(_)
             | Self::SignInNeeded(_)
@@ -298,6 +302,7 @@ impl HttpError {
         match self.0.kind {
             HttpErrorKind::Unavailable(status, _)
             | HttpErrorKind::Unauthorised(status)
+            | HttpErrorKind::SignatureRefused(status, _)
             | HttpErrorKind::Missing(status, _)
             | HttpErrorKind::TooMuchRequested(status, _)
             | HttpErrorKind::Redirect(status, _)

@@ -60,6 +60,7 @@ pub(crate) fn message(failure: &HttpFailure) -> String {
             "{host} returned {status} and does not accept the token or key; check the credential, \
              and whether the vendor has disabled it"
         ),
+        HttpErrorKind::SignatureRefused(status, skew) => signature_refused(*status, *skew, host),
         HttpErrorKind::Forbidden => format!(
             "{host} refuses this request with 403: the credential lacks the right to read this, or was revoked; \
              have the vendor's administrator grant the right, or replace the credential"
@@ -155,6 +156,26 @@ pub(crate) fn message(failure: &HttpFailure) -> String {
             format!("the count of today's requests cannot be stored, so no request was sent: {problem}")
         }
     }
+}
+
+fn signature_refused(status: u16, skew: Option<i64>, host: &str) -> String {
+    let Some(skew) = skew else {
+        return format!(
+            "{host} returned {status} and does not accept the signature; check `client_id` and `client_secret` of \
+             the source, and whether the vendor has disabled them"
+        );
+    };
+    let direction = if skew > 0 { "ahead of" } else { "behind" };
+    let seconds = skew.unsigned_abs();
+    let length = match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", (seconds + 30) / 60),
+        _ => format!("{} h", seconds / 3600),
+    };
+    format!(
+        "{host} returned {status} and does not accept the signature: this machine's clock is {length} {direction} \
+         the server's, and a signature is valid for a few minutes; set the right time, as by `timedatectl set-ntp true`"
+    )
 }
 
 fn unreachable(why: Unreachable, host: &str) -> String {

@@ -18,6 +18,7 @@ mod decode;
 pub(crate) mod error;
 pub(crate) mod limits;
 pub(crate) mod message;
+pub(crate) mod oauth1;
 mod pace;
 pub(crate) mod page_request;
 pub(crate) mod peer;

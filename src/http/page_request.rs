@@ -180,7 +180,7 @@ pub(super) fn add_parameter(name: &str, value: &str, query: &mut String) {
 }
 
 /// Percent-encodes everything but the unreserved characters of RFC 3986, so that no server misreads it.
-fn encode(text: &str, into: &mut String) {
+pub(super) fn encode(text: &str, into: &mut String) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

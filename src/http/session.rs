@@ -70,6 +70,9 @@ const MAX_SAME_TOKEN: u32 = 4;
 /// The largest bodies of the whole process are held one at a time.
 static LARGE_BODY: Semaphore = Semaphore::const_new(1);
 
+/// Clocks that differ by fewer seconds explain no refusal: servers allow minutes (webuntis-oneroster.md 1.7).
+const NOTABLE_SKEW: i64 = 30;
+
 /// Whether a request may be repeated with another token.
 #[derive(PartialEq, Eq)]
 enum SecondToken {
@@ -299,6 +302,9 @@ impl SessionState {
                 _ => {
                     let kind = match status {
                         403 => HttpErrorKind::Forbidden,
+                        _ if access.as_ref().is_some_and(Access::is_signed) => {
+                            HttpErrorKind::SignatureRefused(status, self.clock_skew(&reply))
+                        }
                         status => HttpErrorKind::Unauthorised(status),
                     };
                     return Err(
@@ -469,7 +475,7 @@ impl SessionState {
             headers.insert(access::name(name)?, value);
         }
         if let Some(access) = access {
-            access.put_on(&mut headers);
+            access.put_on(&mut headers, &request.address, self.clock.now())?;
         }
         let mut deadline = Deadline::start(timeouts, whole);
         let get = self.client.get(request.sent_address(access));
@@ -505,6 +511,12 @@ impl SessionState {
             body,
         };
         Ok(FirstPart { reply, rest })
+    }
+
+    /// How far this machine's clock is ahead of the server's, in seconds; `None` where that may be the time on the way.
+    fn clock_skew(&self, reply: &Reply) -> Option<i64> {
+        let skew = self.clock.now().as_second() - reply.date?.as_second();
+        (skew.abs() >= NOTABLE_SKEW).then_some(skew)
     }
 
     fn classify(&self, reply: &Reply, request: &PreparedRequest<'_>) -> Classification {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::duration::Period;
 
-/// The OAuth 2 grants, and a fixed key.
+/// The OAuth 2 grants, a fixed key, and a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -27,17 +27,20 @@ pub enum GrantKind {
     JwtBearer,
     /// A fixed key in a header.
     ApiKey,
+    /// OAuth 1.0a without a token: each request is signed. Deprecated: only where the vendor offers nothing better.
+    Oauth1,
 }
 
 impl GrantKind {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ClientCredentials,
         Self::Password,
         Self::RefreshToken,
         Self::AuthorizationCode,
         Self::JwtBearer,
         Self::ApiKey,
+        Self::Oauth1,
     ];
 
     /// As it is written.
@@ -49,6 +52,7 @@ impl GrantKind {
             Self::AuthorizationCode => "authorization_code",
             Self::JwtBearer => "jwt_bearer",
             Self::ApiKey => "api_key",
+            Self::Oauth1 => "oauth1",
         }
     }
 }

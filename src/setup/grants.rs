@@ -63,7 +63,11 @@ pub(super) fn chosen(auth: &Node) -> Option<GrantKind> {
 }
 
 fn offers(offered: &Grants, grant: GrantKind) -> bool {
-    rules(offered, grant).is_some() || grant == GrantKind::ApiKey && offered.api_key.is_some()
+    match grant {
+        GrantKind::ApiKey => offered.api_key.is_some(),
+        GrantKind::Oauth1 => offered.offers_oauth1(),
+        grant => rules(offered, grant).is_some(),
+    }
 }
 
 /// The connector's rules of a grant that asks a token endpoint.
@@ -74,6 +78,6 @@ pub(super) fn rules(offered: &Grants, grant: GrantKind) -> Option<&GrantRules> {
         GrantKind::RefreshToken => offered.refresh_token.as_ref(),
         GrantKind::AuthorizationCode => offered.authorization_code.as_ref(),
         GrantKind::JwtBearer => offered.jwt_bearer.as_ref(),
-        GrantKind::ApiKey => None,
+        GrantKind::ApiKey | GrantKind::Oauth1 => None,
     }
 }

@@ -7,6 +7,7 @@ use crate::connector::api::Settings;
 use crate::connector::file::{Setting, SettingRules};
 use crate::connector::template;
 use crate::document::suggest::{advice, listed, suggest};
+use crate::model::GrantKind;
 
 /// A setting that a source gives.
 pub enum Given {
@@ -82,6 +83,23 @@ pub fn resolve(
     });
     settings.texts = filled.collect();
     (settings, wrong)
+}
+
+/// The rules with this grant: a setting that it does not use is not required.
+pub fn of_grant(
+    rules: &BTreeMap<String, Setting>,
+    grant: Option<GrantKind>,
+) -> BTreeMap<String, Setting> {
+    let mut rules = rules.clone();
+    for setting in rules.values_mut() {
+        if let Setting::Full(rules) = setting
+            && grant.is_some_and(|grant| rules.unused_by.contains(&grant))
+        {
+            rules.required = false;
+            rules.default.get_or_insert_default();
+        }
+    }
+    rules
 }
 
 enum ResolvedValue {

@@ -130,7 +130,9 @@ impl Checks<'_> {
                 given.insert(setting.clone(), Given::Value(value));
             }
             let may_be_elsewhere = is_misspelt(table, "settings");
-            let (found, wrong) = settings::resolve(&outline.title, rules, &given, may_be_elsewhere);
+            let rules = settings::of_grant(rules, table.at(&["auth"]).and_then(grants::chosen));
+            let (found, wrong) =
+                settings::resolve(&outline.title, &rules, &given, may_be_elsewhere);
             draft.settings = found;
             for setting in wrong {
                 let path: &[&str] = match &setting.name {

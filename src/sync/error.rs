@@ -63,7 +63,8 @@ impl Failure {
             HttpErrorKind::PasswordRests(rest) if rest.needs_person => {
                 Some(ParkReason::PasswordRefused)
             }
-            HttpErrorKind::Forbidden => None,
+            // It ends when the clock is right.
+            HttpErrorKind::Forbidden | HttpErrorKind::SignatureRefused(_, Some(_)) => None,
             _ => (error.class() == Class::Auth).then_some(ParkReason::CredentialRefused),
         }
     }

@@ -129,6 +129,7 @@ pub fn grant_help(grant: GrantKind) -> &'static str {
         }
         GrantKind::JwtBearer => "the private key of a service account",
         GrantKind::ApiKey => "a fixed key",
+        GrantKind::Oauth1 => "a client's id and secret that sign each request; deprecated",
     }
 }
 

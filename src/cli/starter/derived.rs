@@ -72,7 +72,7 @@ pub fn auth(name: &str, offered: &Grants, grant: Option<GrantKind>) -> String {
     };
     let mut text = format!("[sources.{name}.auth]\ngrant = \"{grant}\"\n");
     let keys: &[&str] = match grant {
-        GrantKind::ClientCredentials => &["client_id", "client_secret"],
+        GrantKind::ClientCredentials | GrantKind::Oauth1 => &["client_id", "client_secret"],
         GrantKind::AuthorizationCode => {
             text.push_str("# Then sign in once: rollbook login ");
             text.push_str(name);
@@ -115,6 +115,7 @@ pub fn offered_grants(offered: &Grants) -> Vec<GrantKind> {
         (offered.refresh_token.is_some(), GrantKind::RefreshToken),
         (offered.jwt_bearer.is_some(), GrantKind::JwtBearer),
         (offered.api_key.is_some(), GrantKind::ApiKey),
+        (offered.offers_oauth1(), GrantKind::Oauth1),
         (offered.password.is_some(), GrantKind::Password),
     ]
     .into_iter()
@@ -124,8 +125,8 @@ pub fn offered_grants(offered: &Grants) -> Vec<GrantKind> {
 
 fn job(name: &str, connector: &Connector) -> String {
     let served = || connector.streams.iter().filter(|(_, stream)| !stream.off);
-    // Streams that are read for each row of another cost many requests: the admin has to enable them.
-    let is_plain = |stream: &StreamConfig| stream.for_each.is_none();
+    // Streams that are read for each row of another cost many requests: the admin has to enable them too.
+    let is_plain = |stream: &StreamConfig| stream.for_each.is_none() && !stream.opt_in;
     let chosen: Vec<_> = served().filter(|(_, stream)| is_plain(stream)).collect();
     let others: Vec<_> = served().filter(|(_, stream)| !is_plain(stream)).collect();
     let mut text = format!(

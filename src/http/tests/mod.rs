@@ -7,6 +7,7 @@ mod faults;
 mod pages;
 mod pieces;
 mod routes;
+mod signed;
 mod slashes;
 pub(crate) mod vendor;
 mod waits;

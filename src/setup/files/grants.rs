@@ -35,6 +35,7 @@ fn keys(grant: GrantKind) -> (&'static [&'static str], &'static [&'static str]) 
             ],
         ),
         GrantKind::ApiKey => (&["api_key"], &["api_secret", "api_key_header"]),
+        GrantKind::Oauth1 => (&["client_id", "client_secret"], &[]),
     }
 }
 
@@ -84,6 +85,7 @@ const IMPLICIT: &str = "implicit";
 pub fn check(sources: &[TableEntry]) -> Problems {
     let mut problems = Problems::new();
     problems.extend(legacy(sources));
+    problems.extend(deprecated(sources));
     for source in sources {
         problems.append(check_keys(&source.value));
     }
@@ -112,7 +114,7 @@ fn check_keys(source: &Node) -> Problems {
         };
         problems.push(Problem::error(location(), message).help(format!("add `{example}`")));
     }
-    let asks_endpoint = grant != GrantKind::ApiKey;
+    let asks_endpoint = !matches!(grant, GrantKind::ApiKey | GrantKind::Oauth1);
     let asks_person = grant == GrantKind::AuthorizationCode;
     let signs = grant == GrantKind::JwtBearer;
     if signs {
@@ -193,6 +195,16 @@ fn unproven(location: Location) -> Problem {
     let message = "without a proof key, anyone who sees the address at which the browser ends can use its code";
     Problem::note(location, message)
         .help("only for a vendor that does not support PKCE with S256; ask it for that")
+}
+
+/// RFC 6749 replaced OAuth 1.0, and the standards that had it deprecate it (webuntis-oneroster.md 1.7). Noted once.
+fn deprecated(sources: &[TableEntry]) -> Option<Problem> {
+    let uses_it = |source: &&TableEntry| grant_of(&source.value) == Some(GrantKind::Oauth1);
+    let location = sources.iter().find(uses_it)?.value.nearest_location(GRANT);
+    let message = "the grant `oauth1` is deprecated: OAuth 2.0 replaced OAuth 1.0a, and the bodies of the standards that \
+                   had it have withdrawn it; it also needs this machine's clock to be right";
+    let note = Problem::note(location, message);
+    Some(note.help("where the vendor offers another grant, such as `client_credentials`, use that"))
 }
 
 /// RFC 9700 2.4 forbids it; some vendors offer little else. Noted once, at the first source that uses it.

@@ -190,7 +190,7 @@ error: invalid value `oauth` for `grant`
 4 | grant = "oauth"
   |         ^^^^^^^
   |
-  = help: known: `client_credentials`, `password`, `refresh_token`, `authorization_code`, `jwt_bearer`, `api_key`
+  = help: did you mean `oauth1`?
 "#,
     ),
     (
