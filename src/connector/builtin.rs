@@ -8,6 +8,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         "oneroster",
         include_str!("../../config/connectors/oneroster.toml"),
     ),
+    (
+        "oneroster_1_2",
+        include_str!("../../config/connectors/oneroster_1_2.toml"),
+    ),
     ("wapi", include_str!("../../config/connectors/wapi.toml")),
     (
         "webuntis",

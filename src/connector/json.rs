@@ -237,13 +237,13 @@ impl<'de> Visitor<'de> for JsonSeed<'_, '_> {
         let start = self.out.text.len();
         let mut members: Vec<(Cow<'de, str>, Range<usize>)> = Vec::with_capacity(4);
         while let Some(JsonText(name)) = map.next_key::<JsonText<'de>>()? {
-            if self
-                .keep
-                .is_some_and(|keep| !keep.iter().any(|kept| *kept == name))
-            {
+            let inner = self.keep.map(|keep| kept_below(keep, &name));
+            if inner.as_ref().is_some_and(Vec::is_empty) {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
+            // The member itself is named where the rest of a name is empty.
+            let inner = inner.filter(|inner| inner.iter().all(|name| !name.is_empty()));
             if !members.is_empty() {
                 self.out.text.push(',');
             }
@@ -252,7 +252,7 @@ impl<'de> Visitor<'de> for JsonSeed<'_, '_> {
             self.out.text.push(':');
             map.next_value_seed(JsonSeed {
                 out: self.out,
-                keep: None,
+                keep: inner.as_deref(),
             })?;
             members.push((name, from..self.out.text.len()));
         }
@@ -260,6 +260,18 @@ impl<'de> Visitor<'de> for JsonSeed<'_, '_> {
         self.out.text.push('}');
         Ok(())
     }
+}
+
+/// Of the names to keep those that start with this member, without it; `org.sourcedId` keeps one member of `org`.
+fn kept_below(keep: &[String], member: &str) -> Vec<String> {
+    let rest = keep.iter().filter_map(|kept| {
+        let rest = kept.strip_prefix(member)?;
+        match rest.strip_prefix('.') {
+            Some(rest) => Some(rest.to_owned()),
+            None => rest.is_empty().then(String::new),
+        }
+    });
+    rest.collect()
 }
 
 /// Sorts the members behind `start`; of two with one name the last is kept.

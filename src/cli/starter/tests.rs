@@ -112,6 +112,25 @@ fn every_connector_can_have_two_sources_and_each_of_its_grants() {
     }
 }
 
+/// Sensitive streams, and those contained in another, are comments until an admin enables them.
+#[test]
+fn what_is_opt_in_is_a_comment() {
+    for name in ["oneroster", "oneroster_1_2"] {
+        let source = of(name, name, None);
+        let job = &source.jobs[0].text;
+        for (stream, sign) in [
+            ("academic_sessions", ""),
+            ("results", ""),
+            ("terms", "#"),
+            ("grading_periods", "#"),
+            ("demographics", "#"),
+        ] {
+            let line = format!("\n  {sign}\"{stream}\",");
+            assert!(job.contains(&line), "{name} {stream}: {job}");
+        }
+    }
+}
+
 /// The list in the program is the folder, and each part of the shipped file is about one source.
 #[test]
 fn every_shipped_job_and_source_is_in_the_program() {

@@ -28,6 +28,11 @@ fn the_same_content_is_the_same_text() {
             Some(vec!["a", "b"]),
             r#"[{"a":1,"b":{"secret":1}}]"#,
         ),
+        (
+            r#"[{"org":{"href":"x","sourcedId":"o1","org":1},"role":"a","orgs":2},{"org":null}]"#,
+            Some(vec!["role", "org.sourcedId"]),
+            r#"[{"org":{"sourcedId":"o1"},"role":"a"},{"org":null}]"#,
+        ),
     ] {
         let keep: Option<Vec<String>> =
             keep.map(|names| names.into_iter().map(str::to_owned).collect());
