@@ -52,6 +52,7 @@ mod server;
 mod service;
 mod side_by_side;
 mod sources;
+mod standards;
 mod terminal;
 mod type_names;
 mod unit;

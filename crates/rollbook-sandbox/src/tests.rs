@@ -86,7 +86,7 @@ async fn a_scripted_fault_applies_once() {
             harness.try_get(LIST).await,
         ];
         let replies: Vec<String> = replies.iter().map(seen).collect();
-        assert_eq!(replies, ["200 16", expected, "200 16"], "{fault:?}");
+        assert_eq!(replies, ["200 17", expected, "200 17"], "{fault:?}");
     }
     assert_eq!(control.counters.faults(), 12);
 }
@@ -188,7 +188,7 @@ async fn random_faults_follow_the_seed_and_spare_tokens() {
     }
     assert_eq!(runs[0], runs[1]);
     assert_ne!(runs[0], runs[2]);
-    let struck = runs[0].iter().filter(|reply| *reply != "200 16").count();
+    let struck = runs[0].iter().filter(|reply| *reply != "200 17").count();
     assert!((4..=22).contains(&struck), "{struck} of 40");
 }
 
@@ -250,6 +250,11 @@ async fn endpoints_contain_what_an_admin_configures() {
             "oneroster",
             &["base_url", "token_url"],
             &["oneroster_client_secret"],
+        ),
+        (
+            "oneroster_1_2",
+            &["base_url", "token_url"],
+            &["oneroster_1_2_client_secret"],
         ),
         (
             "wapi",

@@ -34,6 +34,7 @@ impl WebUntis {
             switches,
             control: Arc::clone(&control),
             rosters: Default::default(),
+            nonces: Default::default(),
             pages: Default::default(),
         });
         let router = Router::new()
@@ -44,13 +45,21 @@ impl WebUntis {
             profile: Profile::Untis,
         });
         let standard = Arc::new(Account {
-            platform,
+            platform: Arc::clone(&platform),
             profile: Profile::Standard,
+        });
+        let newer = Arc::new(Account {
+            platform,
+            profile: Profile::Newer,
         });
         Vendor {
             router,
             control,
-            accounts: vec![("webuntis", untis), ("oneroster", standard)],
+            accounts: vec![
+                ("webuntis", untis),
+                ("oneroster", standard),
+                ("oneroster_1_2", newer),
+            ],
         }
     }
 
@@ -118,11 +127,23 @@ impl SimulatedAccount for Account {
             ("classes", "classes"),
             ("enrollments", "enrollments"),
         ];
-        if self.profile == Profile::Standard {
+        if self.profile.is_plain() {
             lists.extend([
                 ("courses", "courses"),
                 ("terms", "terms"),
+                ("grading_periods", "gradingPeriods"),
+                ("resources", "resources"),
+                ("categories", "categories"),
+                ("line_items", "lineItems"),
+                ("results", "results"),
                 ("demographics", "demographics"),
+            ]);
+        }
+        if self.profile == Profile::Newer {
+            lists.extend([
+                ("score_scales", "scoreScales"),
+                ("assessment_line_items", "assessmentLineItems"),
+                ("assessment_results", "assessmentResults"),
             ]);
         }
         let roster = self.platform.roster(TENANT, self.profile);
@@ -140,6 +161,10 @@ impl SimulatedAccount for Account {
             ],
             Profile::Standard => vec![
                 ("base_url", format!("{origin}/standard/ims/oneroster/v1p1")),
+                ("token_url", format!("{origin}/standard/token")),
+            ],
+            Profile::Newer => vec![
+                ("base_url", format!("{origin}/standard/ims/oneroster")),
                 ("token_url", format!("{origin}/standard/token")),
             ],
         };
@@ -164,11 +189,14 @@ impl SimulatedAccount for Account {
                 ),
             ]
             .into(),
-            Profile::Standard => [(
-                "oneroster_client_secret".to_owned(),
-                STANDARD_SECRET.to_owned(),
-            )]
-            .into(),
+            Profile::Standard | Profile::Newer => {
+                let version = match self.profile {
+                    Profile::Newer => "_1_2",
+                    Profile::Standard | Profile::Untis => "",
+                };
+                let name = format!("oneroster{version}_client_secret");
+                [(name, STANDARD_SECRET.to_owned())].into()
+            }
         }
     }
 }

@@ -97,7 +97,7 @@ impl RosterBuilder<'_> {
             "school": reference("org", &self.org_id()),
         });
         let course = format!("c-{}-{}", code.to_lowercase(), grade(lesson.form));
-        if self.profile == Profile::Standard {
+        if self.profile.is_plain() {
             row["course"] = reference("course", &course);
             row["classCode"] = json!(format!("{code}-{form}"));
             row["subjects"] = json!([subject]);
@@ -109,7 +109,9 @@ impl RosterBuilder<'_> {
         if self.switches.class_terms == Presence::Present {
             let terms = match self.profile {
                 Profile::Untis => vec![self.year.to_string()],
-                Profile::Standard => vec![format!("{}-1", self.year), format!("{}-2", self.year)],
+                Profile::Standard | Profile::Newer => {
+                    vec![format!("{}-1", self.year), format!("{}-2", self.year)]
+                }
             };
             row["terms"] = terms
                 .iter()

@@ -1,6 +1,6 @@
-//! WebUntis as OneRoster 1.1, and the plain standard on a path of its own.
+//! WebUntis as OneRoster 1.1, and the plain standards 1.1 and 1.2 on paths of their own.
 //!
-//! Written from `docs/contracts/webuntis-oneroster.md`. Two tenants with different schools share
+//! Written from `docs/contracts/webuntis-oneroster.md` and `docs/contracts/oneroster-1.2.md`. Two tenants with different schools share
 //! the same OneRoster addresses: the token selects the tenant.
 
 mod accounts;
@@ -8,6 +8,7 @@ pub mod choices;
 mod errors;
 mod filter;
 mod lessons;
+mod oauth1;
 mod order;
 mod page;
 mod people;
@@ -16,6 +17,7 @@ mod roster;
 mod routes;
 mod serve;
 mod sso;
+mod standard;
 pub mod switches;
 #[cfg(test)]
 mod tests;
@@ -45,6 +47,8 @@ pub struct WebUntis {
     control: Arc<Control>,
     /// The latest day's rows by tenant and profile.
     rosters: Mutex<BTreeMap<(String, Profile), DatedRoster>>,
+    /// Nonces of signed requests.
+    nonces: oauth1::Nonces,
     /// Requests by list name, for faults of the nth page.
     pages: Mutex<BTreeMap<String, u64>>,
 }

@@ -3,14 +3,17 @@
 
 use serde_json::{Map, Value, json};
 
+use super::roster::Profile;
+use super::routes::service;
 use super::switches::{
     AbsentText, Booleans, Dates, Ids, Presence, Refs, Roles, Switches, Timestamps,
 };
 
 /// URL prefix and switches of a response.
 pub(super) struct Renderer<'a> {
-    /// Origin and path up to and including `v1p1`.
+    /// Origin and path up to and including `v1p1`; for 1.2 up to the name of a service.
     pub(super) base: String,
+    pub(super) profile: Profile,
     pub(super) switches: &'a Switches,
 }
 
@@ -24,10 +27,36 @@ const REFERENCES: &[&str] = &[
     "terms",
     "course",
     "parent",
+    "children",
     "schoolYear",
+    "agents",
+    "resources",
+    "primaryOrg",
+    "lineItem",
+    "student",
+    "category",
+    "gradingPeriod",
+    "academicSession",
+    "scoreScale",
+    "assessmentLineItem",
+    "parentAssessmentLineItem",
 ];
 const DATES: &[&str] = &["startDate", "endDate", "beginDate", "birthDate"];
-const BOOLEANS: &[&str] = &["enabledUser", "primary"];
+const BOOLEANS: &[&str] = &[
+    "enabledUser",
+    "primary",
+    "americanIndianOrAlaskaNative",
+    "asian",
+    "blackOrAfricanAmerican",
+    "nativeHawaiianOrOtherPacificIslander",
+    "white",
+    "demographicRaceTwoOrMoreRaces",
+    "hispanicOrLatinoEthnicity",
+    "inProgress",
+    "incomplete",
+    "late",
+    "missing",
+];
 /// Optional text by collection, for servers that send it even when it is missing.
 const OPTIONAL: &[(&str, &[&str])] = &[
     (
@@ -54,6 +83,9 @@ impl Renderer<'_> {
             members.insert("role".to_owned(), role.into());
         }
         self.fill_absent(collection, members);
+        if (self.profile, collection) == (Profile::Newer, "users") {
+            self.rename_role(members);
+        }
         for (name, value) in members.iter_mut() {
             self.member(name, value);
         }
@@ -99,7 +131,16 @@ impl Renderer<'_> {
             Some("user") => "users",
             Some("class") => "classes",
             Some("course") => "courses",
+            Some("resource") => "resources",
+            Some("category") => "categories",
+            Some("lineItem") => "lineItems",
+            Some("scoreScale") => "scoreScales",
+            Some("assessmentLineItem") => "assessmentLineItems",
             _ => "academicSessions",
+        };
+        let service = match self.profile {
+            Profile::Newer => format!("{}/v1p2/", service(path)),
+            Profile::Untis | Profile::Standard => String::new(),
         };
         match self.switches.refs {
             Refs::Plain => {
@@ -109,7 +150,7 @@ impl Renderer<'_> {
             }
             Refs::BareId => *value = json!({ "sourcedId": id }),
             Refs::Full | Refs::EmptyParent => {
-                value["href"] = json!(format!("{}/{path}/{id}", self.base))
+                value["href"] = json!(format!("{}/{service}{path}/{id}", self.base))
             }
         }
         self.id(&mut value["sourcedId"]);
@@ -137,6 +178,8 @@ impl Renderer<'_> {
     fn boolean(&self, value: &mut Value) {
         let Some(truth) = value.as_bool() else { return };
         *value = match self.switches.booleans {
+            // oneroster-1.2.md 3: a text from 1.2 on.
+            Booleans::Json if self.profile == Profile::Newer => json!(truth.to_string()),
             Booleans::Json => json!(truth),
             Booleans::Text => json!(truth.to_string()),
             Booleans::Upper => json!(truth.to_string().to_uppercase()),
@@ -153,6 +196,29 @@ impl Renderer<'_> {
             (Roles::OddEnrollment, "enrollments", "teacher") => Some("aide".to_owned()),
             (Roles::Newer | Roles::OddEnrollment, ..) => None,
         }
+    }
+
+    /// oneroster-1.2.md 3: a user's role and organisations are in `roles`.
+    fn rename_role(&self, members: &mut Map<String, Value>) {
+        let role = members.remove("role").unwrap_or_default();
+        let orgs = members.remove("orgs").unwrap_or_default();
+        let role = match role.as_str() {
+            Some("administrator") => json!("siteAdministrator"),
+            _ => role,
+        };
+        let profile = members["userProfiles"][0]["profileId"].clone();
+        let of_org = |(number, org): (usize, &Value)| {
+            let mut org = org.clone();
+            self.reference(&mut org);
+            let rank = if number == 0 { "primary" } else { "secondary" };
+            json!({
+                "roleType": rank, "role": role, "org": org, "userProfile": profile,
+                "beginDate": "2025-09-01", "endDate": "2026-07-04",
+            })
+        };
+        let orgs = orgs.as_array().into_iter().flatten();
+        let roles = orgs.enumerate().map(of_org).collect();
+        members.insert("roles".to_owned(), roles);
     }
 
     fn fill_absent(&self, collection: &str, members: &mut Map<String, Value>) {

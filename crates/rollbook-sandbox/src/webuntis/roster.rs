@@ -18,8 +18,17 @@ use crate::school::{Role, School};
 pub(super) enum Profile {
     /// What Untis serves (webuntis-oneroster.md 2).
     Untis,
-    /// The plain standard with courses, terms and demographics (webuntis-oneroster.md 3).
+    /// The plain standard with everything in it (webuntis-oneroster.md 3).
     Standard,
+    /// OneRoster 1.2 (oneroster-1.2.md 3).
+    Newer,
+}
+
+impl Profile {
+    /// Whether it is a standard as it is written.
+    pub(super) fn is_plain(self) -> bool {
+        self != Self::Untis
+    }
 }
 
 /// All collections of one tenant on one day, in order of creation.
@@ -60,9 +69,10 @@ pub(super) fn build(
         lessons.iter().map(|lesson| builder.class(lesson)).collect(),
     );
     roster.insert("enrollments", builder.enrollments(&lessons));
-    if profile == Profile::Standard {
+    if profile.is_plain() {
         roster.insert("courses", builder.courses());
         roster.insert("demographics", builder.demographics());
+        builder.complete(&mut roster);
     }
     roster
 }
@@ -99,7 +109,7 @@ impl RosterBuilder<'_> {
         let mut rows: Vec<Value> = (self.year - 1..=self.year + 1)
             .map(|year| self.school_year(year))
             .collect();
-        if self.profile == Profile::Standard {
+        if self.profile.is_plain() {
             let (first, last) = years(self.year);
             rows.push(self.term(1, &format!("{first}-09-01"), &format!("{last}-02-01")));
             rows.push(self.term(2, &format!("{last}-02-01"), &format!("{last}-07-04")));

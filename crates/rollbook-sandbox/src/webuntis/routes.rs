@@ -55,14 +55,35 @@ pub(super) fn wrapper(collection: &str) -> (&str, &str) {
         "enrollments" => ("enrollments", "enrollment"),
         "orgs" => ("orgs", "org"),
         "users" => ("users", "user"),
+        "resources" => ("resources", "resource"),
+        "categories" => ("categories", "category"),
+        "lineItems" => ("lineItems", "lineItem"),
+        "results" => ("results", "result"),
+        "scoreScales" => ("scoreScales", "scoreScale"),
+        "assessmentLineItems" => ("assessmentLineItems", "assessmentLineItem"),
+        "assessmentResults" => ("assessmentResults", "assessmentResult"),
         other => (other, other),
+    }
+}
+
+/// The service of OneRoster 1.2 that a collection belongs to (oneroster-1.2.md 1).
+pub(super) fn service(collection: &str) -> &'static str {
+    match collection {
+        "resources" => "resources",
+        "categories"
+        | "lineItems"
+        | "results"
+        | "scoreScales"
+        | "assessmentLineItems"
+        | "assessmentResults" => "gradebook",
+        _ => "rostering",
     }
 }
 
 /// The target of the path segments after `v1p1`; none when it is not served.
 pub(super) fn target(profile: Profile, words: &[String], roster: &Roster) -> Option<Target> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let standard = profile == Profile::Standard;
+    let standard = profile.is_plain();
     let (collection, rows) = match words.as_slice() {
         [list] => top_level(standard, list)?,
         [list, id] => return Some(Target::One(top_level(standard, list)?.0, (*id).to_owned())),
@@ -115,6 +136,13 @@ fn top_level(standard: bool, list: &str) -> Option<(&'static str, Rows)> {
         "gradingPeriods" if standard => ("academicSessions", Rows::With("type", "gradingPeriod")),
         "courses" if standard => ("courses", Rows::All),
         "demographics" if standard => ("demographics", Rows::All),
+        "resources" if standard => ("resources", Rows::All),
+        "categories" if standard => ("categories", Rows::All),
+        "lineItems" if standard => ("lineItems", Rows::All),
+        "results" if standard => ("results", Rows::All),
+        "scoreScales" if standard => ("scoreScales", Rows::All),
+        "assessmentLineItems" if standard => ("assessmentLineItems", Rows::All),
+        "assessmentResults" if standard => ("assessmentResults", Rows::All),
         _ => return None,
     })
 }
@@ -271,13 +299,26 @@ pub(super) fn fields(collection: &str) -> &'static [&'static str] {
             "subjectCodes",
             "resources",
         ],
-        _ => &[
+        "demographics" => &[
             "sourcedId",
             "status",
             "dateLastModified",
             "metadata",
             "birthDate",
             "sex",
+        ],
+        _ => &[
+            "sourcedId",
+            "status",
+            "dateLastModified",
+            "metadata",
+            "title",
+            "class",
+            "student",
+            "lineItem",
+            "category",
+            "scoreStatus",
+            "scoreDate",
         ],
     }
 }

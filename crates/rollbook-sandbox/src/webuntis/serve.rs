@@ -10,11 +10,12 @@ use serde_json::{Value, json};
 
 use super::WebUntis;
 use super::errors::ApiError;
+use super::oauth1;
 use super::order::DayRoster;
 use super::page::ListQuery;
 use super::render::Renderer;
 use super::roster::Profile;
-use super::routes::{Selection, Target, target, wrapper};
+use super::routes::{Selection, Target, service, target, wrapper};
 use super::switches::{PageFault, Redirect, Total, Wrapper};
 use crate::authorization::{PostRequest, form_body, origin};
 use crate::fault_responses::{build_response, login_page, redirect, replacement};
@@ -50,6 +51,18 @@ pub(super) async fn serve(
         ["standard", "ims", "oneroster", "v1p1", rest @ ..] => {
             platform.oneroster(Profile::Standard, &parts, rest)
         }
+        [
+            "standard",
+            "ims",
+            "oneroster",
+            name,
+            "v1p2",
+            list,
+            rest @ ..,
+        ] if service(list) == *name => {
+            let words: Vec<&str> = [list].into_iter().chain(rest).copied().collect();
+            platform.oneroster(Profile::Newer, &parts, &words)
+        }
         _ => platform.not_served(),
     }
 }
@@ -71,14 +84,30 @@ impl WebUntis {
         let holder = bearer(&parts.headers).and_then(|token| self.control.tokens.check(token));
         let tenant = match (profile, holder.as_ref().map(|holder| holder.realm.as_str())) {
             (Profile::Untis, Some(realm)) => realm.strip_prefix("untis/"),
-            (Profile::Standard, Some("standard")) => Some(super::TENANT),
+            (Profile::Standard | Profile::Newer, Some("standard")) => Some(super::TENANT),
+            (Profile::Standard, None) if self.is_signed(parts) => Some(super::TENANT),
             _ => None,
         };
         let Some(tenant) = tenant else {
-            return ApiError::bad_token(&self.switches);
+            return self.refused();
         };
         self.collection(profile, tenant, parts, words)
             .unwrap_or_else(|error| error.response(&self.switches))
+    }
+
+    fn is_signed(&self, parts: &Parts) -> bool {
+        let now = oauth1::server_time(self.switches.clock_off);
+        oauth1::is_signed(parts, &self.nonces, now)
+    }
+
+    fn refused(&self) -> Response<Body> {
+        let mut response = ApiError::bad_token(&self.switches);
+        let time = jiff::Timestamp::from_second(oauth1::server_time(self.switches.clock_off));
+        let date = time.map(|time| time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+        if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
+            response.headers_mut().insert("date", date);
+        }
+        response
     }
 
     fn redirect(&self, parts: &Parts) -> Option<Response<Body>> {
@@ -136,14 +165,15 @@ impl WebUntis {
                 "the application has no right to this collection",
             ));
         }
-        let prefix = if profile == Profile::Untis {
-            ""
-        } else {
-            "/standard"
+        let path = match profile {
+            Profile::Untis => "/ims/oneroster/v1p1",
+            Profile::Standard => "/standard/ims/oneroster/v1p1",
+            Profile::Newer => "/standard/ims/oneroster",
         };
-        let base = format!("{}{prefix}/ims/oneroster/v1p1", origin(&parts.headers));
+        let base = format!("{}{path}", origin(&parts.headers));
         let renderer = Renderer {
             base,
+            profile,
             switches: &self.switches,
         };
         match target {

@@ -24,6 +24,8 @@ pub struct Switches {
     pub unknown_tenant: u16,
     /// Status for a bad or expired token: 401, or 403 (webuntis-oneroster.md 4.1 Q19).
     pub bad_token: u16,
+    /// How many seconds the clock is off by which signatures are checked (webuntis-oneroster.md 1.7).
+    pub clock_off: i64,
     /// Shape of error bodies.
     pub error_body: ErrorBody,
     /// Collections the application has no right to.
@@ -103,6 +105,7 @@ impl Default for Switches {
             token_needs_body: false,
             unknown_tenant: 404,
             bad_token: 401,
+            clock_off: 0,
             error_body: ErrorBody::default(),
             forbidden: Vec::new(),
             forbidden_status: 403,

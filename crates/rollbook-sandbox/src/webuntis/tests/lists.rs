@@ -1,9 +1,10 @@
 //! Lists over real sockets: every row once, the right rows, edits between pages.
 
-use super::{BASE, ids, signed_in, small, standard, walk};
+use super::{BASE, ids, signed_in, small, standard, standard_of, walk};
 use crate::Change;
 use crate::Options;
 use crate::webuntis::Switches;
+use crate::webuntis::routes::service;
 use serde_json::Value;
 
 #[tokio::test]
@@ -17,14 +18,15 @@ async fn every_described_row_is_served_once() {
             standard(small(90, Switches::default())).await,
             format!("/standard{BASE}"),
         ),
+        (
+            standard_of("oneroster_1_2", small(90, Switches::default())).await,
+            "/standard/ims/oneroster/SERVICE/v1p2".to_owned(),
+        ),
     ] {
         let described = harness.sandbox.describe().vendors[&harness.endpoint.vendor].clone();
         for (stream, rows) in described {
-            let list = if stream == "academic_sessions" {
-                "academicSessions"
-            } else {
-                &stream
-            };
+            let list = list_of(&stream);
+            let base = base.replace("SERVICE", service(&list));
             let found = walk(&harness, &format!("{base}/{list}"), 37).await;
             assert_eq!(
                 (found.len(), ids(&found).len()),
@@ -35,6 +37,42 @@ async fn every_described_row_is_served_once() {
         }
         harness.sandbox.stop().await;
     }
+}
+
+/// The list of a stream: `line_items` is `lineItems`.
+fn list_of(stream: &str) -> String {
+    let mut words = stream.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |list, word| {
+        list + &word[..1].to_uppercase() + &word[1..]
+    })
+}
+
+#[tokio::test]
+async fn a_user_of_1_2_has_roles_and_texts_for_booleans() {
+    let harness = standard_of("oneroster_1_2", small(30, Switches::default())).await;
+    let users = walk(
+        &harness,
+        "/standard/ims/oneroster/rostering/v1p2/users",
+        100,
+    )
+    .await;
+    let user = &users[0];
+    assert_eq!(user["enabledUser"], "true");
+    assert!(user["role"].is_null() && user["orgs"].is_null(), "{user}");
+    assert_eq!(user["roles"][0]["roleType"], "primary");
+    let href = user["primaryOrg"]["href"].as_str().unwrap();
+    let org = harness
+        .get(&href.replace(&harness.endpoint.origin, ""))
+        .await;
+    assert_eq!(
+        org.json()["org"]["sourcedId"],
+        user["primaryOrg"]["sourcedId"]
+    );
+    let elsewhere = harness
+        .get("/standard/ims/oneroster/gradebook/v1p2/users")
+        .await;
+    assert_eq!(elsewhere.status, 404);
 }
 
 #[tokio::test]
@@ -80,14 +118,15 @@ async fn nested_paths_select_their_rows() {
         (
             format!("/schools/{org}/classes/{class}/enrollments"),
             Some(21),
-            Some(21),
+            Some(22),
         ),
-        (format!("/schools/{org}/classes"), None, Some(24)),
-        ("/terms/18-1/classes".to_owned(), None, Some(24)),
-        ("/courses/c-de-5/classes".to_owned(), None, Some(1)),
-        ("/gradingPeriods".to_owned(), None, Some(0)),
+        (format!("/schools/{org}/classes"), None, Some(25)),
+        ("/terms/18-1/classes".to_owned(), None, Some(25)),
+        ("/courses/c-de-5/classes".to_owned(), None, Some(2)),
+        ("/gradingPeriods".to_owned(), None, Some(3)),
         ("/schools/unknown/students".to_owned(), None, None),
-        ("/lineItems".to_owned(), None, None),
+        ("/lineItems".to_owned(), None, Some(9)),
+        ("/homework".to_owned(), None, None),
     ] {
         for (harness, path, rows) in [
             (&untis, format!("{BASE}{path}"), untis_rows),

@@ -48,8 +48,12 @@ async fn signed_in(options: Options) -> Harness {
 }
 
 async fn standard(options: Options) -> Harness {
-    let mut harness = Harness::start("oneroster", options).await;
-    let secret = harness.endpoint.secrets["oneroster_client_secret"].clone();
+    standard_of("oneroster", options).await
+}
+
+async fn standard_of(vendor: &str, options: Options) -> Harness {
+    let mut harness = Harness::start(vendor, options).await;
+    let secret = harness.endpoint.secrets[&format!("{vendor}_client_secret")].clone();
     let form = [
         ("grant_type", "client_credentials"),
         ("client_id", "rollbook"),
