@@ -23,6 +23,7 @@ mod preflight;
 mod readers;
 mod rename;
 mod run_history;
+mod sample_pages;
 #[cfg(test)]
 mod soak;
 mod sources;
@@ -60,6 +61,7 @@ pub use preflight::{ProbeResult, SourceCheck, StreamCheck};
 pub use readers::put_readers_right;
 pub use rename::{Renaming, lines_that_name, rename_advice, renamed_in_files};
 pub use run_history::run_history;
+pub use sample_pages::SampledStream;
 pub use targets::{check_targets, crosswalk, mirrored_lists};
 pub use vault_store::{VaultStore, keys};
 

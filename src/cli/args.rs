@@ -10,9 +10,10 @@ use super::help::GLOBAL_OPTIONS;
 use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
-    alerts, approve, audit, backup, changes, check, combos, completions, crosswalk, erase, export,
-    hooks, init, jobs, login, logout, matches, pause, person, privacy, rename, report, reset,
-    restore, resume, runs, schema, serve, status, streams, sync, tokens, vault, verify, web, why,
+    alerts, approve, audit, backup, changes, check, combos, completions, connector, crosswalk,
+    erase, export, hooks, init, jobs, login, logout, matches, pause, person, privacy, rename,
+    report, reset, restore, resume, runs, schema, serve, status, streams, sync, tokens, vault,
+    verify, web, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
@@ -54,6 +55,8 @@ pub enum Command {
     Demo(super::demo::DemoOptions),
     /// Add sources and jobs to the configuration, or write a new one
     Init(init::InitOptions),
+    /// Draft a connector for an API, or read one page with one
+    Connector(connector::ConnectorOptions),
     /// Sign in to a source by browser, once; its tokens are then renewed
     Login(login::LoginOptions),
     /// Sign out of a source: revoke and delete its tokens
@@ -169,6 +172,7 @@ impl Command {
             Self::Vault(options) => options.state_use(),
             Self::Serve(options) if !options.is_service() => StateUse::None,
             Self::Crosswalk(options) => options.state_use(),
+            Self::Connector(options) => options.state_use(),
             Self::Status(_)
             | Self::Report(_)
             | Self::Audit(_)
@@ -356,6 +360,23 @@ mod tests {
                 "--no-input",
             ],
             &["rollbook", "init", "--people", "--crosswalk"],
+            &[
+                "rollbook",
+                "connector",
+                "new",
+                "openapi.json",
+                "--only",
+                "/users",
+            ],
+            &[
+                "rollbook",
+                "connector",
+                "test",
+                "shelf",
+                "books",
+                "--rows",
+                "--json",
+            ],
             &["rollbook", "init", "--secrets", "--dir", "new"],
             &["rollbook", "completions", "bash"],
         ] {
@@ -363,6 +384,16 @@ mod tests {
         }
         for line in [
             &["rollbook", "why", "north_users"][..],
+            &["rollbook", "connector", "new"],
+            &[
+                "rollbook",
+                "connector",
+                "new",
+                "https://x.example",
+                "--header-credential",
+                "no",
+            ],
+            &["rollbook", "connector", "test"],
             &["rollbook", "approve"],
             &["rollbook", "report"],
             &["rollbook", "web", "--listen", "8282"],

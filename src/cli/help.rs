@@ -20,7 +20,14 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     (
         "Set up",
         &[
-            "init", "check", "login", "logout", "tokens", "alerts", "hooks",
+            "init",
+            "check",
+            "connector",
+            "login",
+            "logout",
+            "tokens",
+            "alerts",
+            "hooks",
         ],
     ),
     (

@@ -13,6 +13,7 @@ mod check;
 mod combos;
 mod completions;
 mod config_folder;
+mod connector;
 mod credentials;
 mod crosswalk;
 mod daemon_lines;
@@ -78,6 +79,7 @@ mod vault;
 mod verify;
 mod web;
 mod why;
+mod write_new;
 
 use std::process::ExitCode;
 
@@ -142,6 +144,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Serve(options) => serve::run(&folders, &options).await,
         Command::Sync(options) => sync::run(&folders, options).await,
         Command::Check(options) => check::run(&folders, &options).await,
+        Command::Connector(options) => connector::run(&folders, &options).await,
         Command::Combos(options) => combos::run(&folders, &options),
         Command::Crosswalk(options) => crosswalk::run(&folders, &options),
         Command::Init(options) => init::run(&folders, &options).await,

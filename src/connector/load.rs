@@ -109,6 +109,12 @@ impl Connectors {
         Self::of(BUILT_IN, &[], Problems::new()).all_right()
     }
 
+    /// One connector of this text, over what is built in.
+    pub fn of_text(name: &str, text: &str) -> Result<Self, Problems> {
+        let file = FileText::new(format!("{name}.toml"), text);
+        Self::with_built_in(&[(name.to_owned(), file)], Problems::new()).all_right()
+    }
+
     fn of(
         built_in: &[(&str, &str)],
         own: &[(String, Arc<FileText>)],

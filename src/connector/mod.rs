@@ -9,6 +9,7 @@ pub mod column_config;
 pub mod columns;
 pub mod combos;
 pub mod decode;
+pub mod draft;
 pub mod file;
 pub mod grants;
 pub mod json;

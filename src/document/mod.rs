@@ -14,6 +14,7 @@ pub mod schema;
 mod schema_walk;
 pub mod suggest;
 pub mod text_value;
+pub mod toml_text;
 pub mod without_values;
 
 pub use file_text::{FileText, Location};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::Failure;
 use super::job::{Source, StreamJob};
+use crate::connector::api::StreamSpec;
 use crate::connector::columns::ColumnSource;
 use crate::connector::template::Variables;
 use crate::store::StoreError;
@@ -42,19 +43,19 @@ pub fn items(
     source: &Source,
     mirror: impl FnOnce() -> Result<ReadConnection, StoreError>,
 ) -> Result<Vec<Item>, Failure> {
-    match listed(job, source) {
+    match listed(&job.spec, source) {
         Some(items) => Ok(items),
         None => rows_of_another(job, &*mirror()?),
     }
 }
 
 /// The items that the configuration lists; `None` if they are the rows of another stream.
-pub fn listed(job: &StreamJob, source: &Source) -> Option<Vec<Item>> {
-    let Some(each) = &job.spec.for_each else {
+pub fn listed(spec: &StreamSpec, source: &Source) -> Option<Vec<Item>> {
+    let Some(each) = &spec.for_each else {
         return Some(vec![Item::default()]);
     };
     if !each.list.is_empty() {
-        let one = |variables: &Variables| item(job, variables.clone(), false);
+        let one = |variables: &Variables| item(spec, variables.clone(), false);
         return Some(each.list.iter().map(one).collect());
     }
     let listed = each
@@ -65,7 +66,7 @@ pub fn listed(job: &StreamJob, source: &Source) -> Option<Vec<Item>> {
     if let (Some(list), Some(variable)) = (listed, &each.variable) {
         let one = |value: &String| {
             let variables = Variables::from([(variable.clone(), value.clone())]);
-            item(job, variables, false)
+            item(spec, variables, false)
         };
         return Some(list.iter().map(one).collect());
     }
@@ -93,7 +94,7 @@ pub fn rows_of_another(job: &StreamJob, mirror: &Reader) -> Result<Vec<Item>, Fa
         });
         Item {
             count,
-            ..item(job, variables.collect(), true)
+            ..item(&job.spec, variables.collect(), true)
         }
     };
     Ok(rows.into_iter().map(of_row).collect())
@@ -122,10 +123,10 @@ fn counts(job: &StreamJob, mirror: &Reader) -> Result<BTreeMap<String, i64>, Fai
     Ok(counted.collect())
 }
 
-fn item(job: &StreamJob, variables: Variables, from_row: bool) -> Item {
-    let partition = partition(job, &variables);
-    let watched = job
-        .spec
+/// The item with these values.
+pub fn item(spec: &StreamSpec, variables: Variables, from_row: bool) -> Item {
+    let partition = partition(spec, &variables);
+    let watched = spec
         .for_each
         .as_ref()
         .map(|each| each.skip_while_same.as_slice())
@@ -153,10 +154,10 @@ fn item(job: &StreamJob, variables: Variables, from_row: bool) -> Item {
 }
 
 /// The values of the columns that identify the item of a row.
-fn partition(job: &StreamJob, variables: &Variables) -> Vec<String> {
-    let constant = |index: &usize| match &job.spec.columns[*index].origin {
-        ColumnSource::Constant(text) => job.spec.fill(text, variables),
+fn partition(spec: &StreamSpec, variables: &Variables) -> Vec<String> {
+    let constant = |index: &usize| match &spec.columns[*index].origin {
+        ColumnSource::Constant(text) => spec.fill(text, variables),
         ColumnSource::Paths(_) => String::new(),
     };
-    job.spec.partition.iter().map(constant).collect()
+    spec.partition.iter().map(constant).collect()
 }

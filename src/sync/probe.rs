@@ -12,7 +12,7 @@ use super::job::{Source, StreamJob};
 use super::walk::{ListRequest, fetch};
 use crate::clock::Clock;
 use crate::connector::api::{StreamSpec, wire_time};
-use crate::connector::paging::Pager;
+use crate::connector::paging::{At, Pager};
 use crate::http::{Effort, RunBudget};
 use crate::model::row::Rows;
 use crate::model::scalar;
@@ -28,7 +28,7 @@ pub fn one_item(
     source: &Source,
     mirror: impl FnOnce() -> Option<Reader>,
 ) -> Result<Option<Item>, Failure> {
-    if let Some(items) = listed(job, source) {
+    if let Some(items) = listed(&job.spec, source) {
         return Ok(items.into_iter().next());
     }
     let parent = job
@@ -69,7 +69,7 @@ pub async fn probe(
         (clock, budget),
     )
     .await?;
-    Ok(page.first_part()?)
+    Ok(page.rows.first_part()?)
 }
 
 /// Asks for the first page of a stream as a run does, so often.
@@ -84,7 +84,53 @@ pub async fn first_page(
     space: &Arc<StagingSpace>,
     clocks: (&Clock, &RunBudget),
 ) -> Result<WaitingRows, Failure> {
-    ask(source, spec, item, (None, effort), space, clocks).await
+    let page = ask(source, spec, item, (None, effort), space, clocks).await?;
+    Ok(page.rows)
+}
+
+/// A page that a person looks at.
+pub struct SamplePage {
+    /// Its rows, in parts.
+    pub rows: Vec<Rows>,
+    /// Members that no column lists.
+    pub unlisted: Vec<String>,
+    /// The declared size of the whole list.
+    pub total: Option<u64>,
+    /// Where a run would request the next page.
+    pub next: Option<At>,
+}
+
+/// Asks for the first page of a stream as a run does, once, and for what a run would do next.
+///
+/// # Errors
+/// What a run would fail with.
+pub async fn sample_page(
+    source: &Source,
+    spec: &Arc<StreamSpec>,
+    item: &Item,
+    space: &Arc<StagingSpace>,
+    clocks: (&Clock, &RunBudget),
+) -> Result<SamplePage, Failure> {
+    let page = ask(source, spec, item, (None, Effort::ONCE), space, clocks).await?;
+    let mut rows = Vec::new();
+    page.rows.each(|part| {
+        rows.push(part);
+        Ok(())
+    })?;
+    Ok(SamplePage {
+        rows,
+        unlisted: page.unlisted,
+        total: page.total,
+        next: page.next,
+    })
+}
+
+/// A first page, and where a run would request the next one.
+struct FirstPage {
+    rows: WaitingRows,
+    unlisted: Vec<String>,
+    total: Option<u64>,
+    next: Option<At>,
 }
 
 async fn ask(
@@ -94,10 +140,15 @@ async fn ask(
     (want, effort): (Option<u64>, Effort),
     space: &Arc<StagingSpace>,
     (clock, budget): (&Clock, &RunBudget),
-) -> Result<WaitingRows, Failure> {
+) -> Result<FirstPage, Failure> {
     let mut pager = Pager::start(spec.page.clone(), None);
     let Some(mut page) = pager.ask() else {
-        return Ok(WaitingRows::new(space));
+        return Ok(FirstPage {
+            rows: WaitingRows::new(space),
+            unlisted: Vec::new(),
+            total: None,
+            next: None,
+        });
     };
     page.want = want.unwrap_or(page.want);
     let request = ListRequest {
@@ -113,8 +164,19 @@ async fn ask(
         budget,
     };
     let known = source.memory.get(&spec.name);
-    let (_, batch) = fetch(&request, Arc::new(known), page, effort).await;
-    Ok(batch?.rows?)
+    let (page, batch) = fetch(&request, Arc::new(known), page, effort).await;
+    let mut batch = batch?;
+    if let Some(asked) = batch.asked.take() {
+        pager.begin_at(asked);
+    }
+    pager.answer(&page, &batch.facts);
+    let next = pager.ask().map(|next| next.at);
+    Ok(FirstPage {
+        rows: batch.rows?,
+        unlisted: batch.unlisted.list(),
+        total: batch.facts.total,
+        next,
+    })
 }
 
 /// The newest step of a walk through time.

@@ -19,6 +19,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("rollbook-combos", "reference/combos.md"),
     ("rollbook-configuration", "reference/configuration.md"),
     ("rollbook-connectors", "adding-a-connector.md"),
+    ("rollbook-connector-drafts", "reference/connectors.md"),
     ("rollbook-crosswalks", "reference/crosswalks.md"),
     ("rollbook-google-workspace", "reference/google-workspace.md"),
     ("rollbook-history-file", "reference/history-file.md"),

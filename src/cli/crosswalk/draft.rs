@@ -7,8 +7,8 @@ use super::super::mirror_access::MirrorAccess;
 use super::super::out;
 use super::super::table::many;
 use crate::app::mirrored_lists;
-use crate::document::lookalike::Lookalike;
 use crate::document::suggest::{advice, listed};
+use crate::document::toml_text::toml_string;
 use crate::model::By;
 use crate::model::similarity::{Candidate, Why, suggestions};
 use crate::setup::{Folders, Setup};
@@ -129,9 +129,9 @@ fn draft(
          from = {}\nto = {{ source = {}, list = {}, by = \"{}\" }}\n\
          # otherwise = \"\"    # for every value without a line; without it they are reported as unmapped\n\n[map]\n",
         column.table() + "." + &column.column,
-        quoted(&from),
-        quoted(source),
-        quoted(list),
+        toml_string(&from),
+        toml_string(source),
+        toml_string(list),
         by.as_str(),
     );
     for (value, rows) in values.iter().take(MAX_VALUES) {
@@ -141,7 +141,7 @@ fn draft(
             .iter()
             .map(|(index, _)| comment(&used[*index].shown(by)))
             .collect();
-        let key = quoted(value);
+        let key = toml_string(value);
         let sure = match found.as_slice() {
             [(index, why)] if *why != Why::CloseSpelling => {
                 used[*index].name(by).map(|name| (name, why))
@@ -152,7 +152,7 @@ fn draft(
             (Some((name, why)), _) => {
                 format!(
                     "{key} = {}    # {rows}; {}: {}\n",
-                    quoted(&name),
+                    toml_string(&name),
                     why.as_str(),
                     shown.join(", ")
                 )
@@ -177,20 +177,6 @@ fn draft(
         text.push_str(&format!("#   {}\n", comment(&entry.shown(by))));
     }
     text
-}
-
-/// A TOML string on one line: like JSON, but TOML also escapes DEL, and a file must not have characters that cannot be
-/// seen.
-pub fn quoted(text: &str) -> String {
-    let escaped = |letter: char| {
-        let is_hidden = Lookalike::of(letter).is_some_and(|found| !found.is_visible());
-        match letter == '\u{7f}' || is_hidden {
-            true => format!("\\u{:04x}", u32::from(letter)),
-            false => letter.to_string(),
-        }
-    };
-    let json = serde_json::Value::from(text).to_string();
-    json.chars().map(escaped).collect()
 }
 
 /// A text for a comment, without line breaks.

@@ -10,10 +10,10 @@ use super::super::problems::ProblemLine;
 use super::super::table::many;
 use super::super::table::{grouped, indented};
 use super::super::{out, problems};
-use super::draft::quoted;
 use crate::app::{check_targets, crosswalk, mirrored_lists};
 use crate::document::Problems;
 use crate::document::suggest::advice;
+use crate::document::toml_text::toml_string;
 use crate::model::CrosswalkName;
 use crate::model::similarity::{Candidate, Why, suggestions};
 use crate::setup::{Folders, Setup};
@@ -181,7 +181,7 @@ fn text(view: &GapsView) -> String {
         text.push_str(&format!("{head}: {values}\n"));
         let lines = column.unmapped.iter().take(MAX_SHOWN).map(|unmapped| {
             [
-                quoted(&unmapped.value),
+                toml_string(&unmapped.value),
                 many(unmapped.rows, "row", "rows"),
                 suggested(&unmapped.suggestions),
             ]

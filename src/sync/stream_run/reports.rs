@@ -230,7 +230,7 @@ pub(super) fn add_unrequested(streams: &mut [StreamReport], job: &Job) {
 
 /// The stream for whose rows a stream is read.
 fn parent_of<'a>(stream: &'a StreamJob, job: &Job) -> Option<&'a str> {
-    match listed(stream, &job.source) {
+    match listed(&stream.spec, &job.source) {
         Some(_) => None,
         None => stream.spec.for_each.as_ref()?.stream.as_deref(),
     }

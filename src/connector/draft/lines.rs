@@ -1,0 +1,42 @@
+//! Lines and comments of a draft.
+
+use crate::document::toml_text::toml_string;
+
+/// A comment that marks a guess.
+pub(super) fn assumption(why: &str) -> String {
+    format!("# ASSUMPTION: {}", comment(why))
+}
+
+pub(super) fn line(text: &str) -> String {
+    format!("{text}\n")
+}
+
+/// Text that can stand in a comment: nothing in it ends the line or cannot be seen.
+pub(super) fn comment(text: &str) -> String {
+    let quoted = toml_string(text);
+    let inner = quoted
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    inner
+        .unwrap_or_default()
+        .replace("\\\"", "\"")
+        .replace("\\n", " ")
+}
+
+/// The lines of a key in a header.
+pub(super) fn key_in_header(header: &str, prefix: &str) -> String {
+    let header = toml_string(header);
+    match prefix {
+        "" => format!("[auth.api_key]\nheader = {header}\n"),
+        prefix => format!(
+            "[auth.api_key]\nheader = {header}{}",
+            line(&format!(
+                "    {}",
+                assumption(&format!(
+                    "the credential holds `{} KEY`, both words",
+                    comment(prefix)
+                ))
+            ))
+        ),
+    }
+}

@@ -1,0 +1,209 @@
+//! A sample answer: where its rows are, and the address that it is from.
+
+use std::collections::BTreeMap;
+
+use super::json_node::JsonNode;
+use super::names::snake;
+use super::{DraftOutline, DraftSample};
+
+/// Lists are searched in objects down to this depth.
+const DEPTH: usize = 3;
+
+/// Parameters with such names carry a secret.
+const SECRETS: &[&str] = &["token", "key", "secret", "password", "signature", "sig"];
+
+/// One list of a vendor, by an answer that shows it.
+#[derive(Debug)]
+pub(super) struct SampleList {
+    /// What its stream could be called.
+    pub name: String,
+    pub title: String,
+    pub path: String,
+    /// Query parameters; without a value if only the name is known.
+    pub parameters: Vec<(String, Option<String>)>,
+    /// The largest page that the vendor allows.
+    pub max_size: Option<u32>,
+    pub body: JsonNode,
+    /// What members of a row mean, by their path.
+    pub help: BTreeMap<Vec<String>, String>,
+    /// The path of the list for whose rows this one is read, and the variable in `path`.
+    pub parent: Option<(String, String)>,
+}
+
+/// The rows of an answer.
+#[derive(Debug, PartialEq)]
+pub(super) struct ListRows<'a> {
+    /// The value of `rows`.
+    pub at: String,
+    pub envelope: Option<String>,
+    pub rows: Vec<&'a JsonNode>,
+}
+
+/// The only list of a sample answer.
+pub(super) fn outline(body: JsonNode, sample: &DraftSample) -> Result<DraftOutline, String> {
+    rows(&body)?;
+    let mut outline = DraftOutline::default();
+    let mut list = SampleList {
+        name: sample.stem.clone(),
+        title: String::new(),
+        path: String::new(),
+        parameters: Vec::new(),
+        max_size: None,
+        body,
+        help: BTreeMap::new(),
+        parent: None,
+    };
+    if let Some(address) = &sample.address {
+        let (base, path, query) = parts(address);
+        outline.base_url = base;
+        list.name = path
+            .rsplit('/')
+            .find(|part| snake(part) != "x")
+            .unwrap_or("rows")
+            .to_owned();
+        list.path = path;
+        for (name, value) in query {
+            let plain = snake(&name).replace('_', "");
+            if SECRETS.iter().any(|secret| plain.ends_with(secret)) {
+                outline.left_out.push(format!(
+                    "the parameter {name}, which looks like a secret: see [auth]"
+                ));
+            } else if value.contains(['{', '}']) {
+                outline.left_out.push(format!(
+                    "the parameter {name}: braces in its value would be a template"
+                ));
+            } else {
+                list.parameters.push((name, Some(value)));
+            }
+        }
+    }
+    outline.lists.push(list);
+    Ok(outline)
+}
+
+/// The address without the last part of its path, that part, and the decoded parameters.
+fn parts(address: &str) -> (String, String, Vec<(String, String)>) {
+    let address = address.split('#').next().unwrap_or_default();
+    let (whole, query) = address.split_once('?').unwrap_or((address, ""));
+    let (scheme, rest) = whole.split_once("://").unwrap_or(("https", whole));
+    let rest = rest
+        .trim_end_matches('/')
+        .replace('{', "%7B")
+        .replace('}', "%7D");
+    let (base, last) = match rest.rsplit_once('/') {
+        Some((base, last)) => (base.to_owned(), format!("/{last}")),
+        None => (rest, "/".to_owned()),
+    };
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let pair = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decoded(name), decoded(value))
+    };
+    (
+        format!("{scheme}://{base}"),
+        last,
+        pairs.map(pair).collect(),
+    )
+}
+
+/// A part of a query without its percent-encoding.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let hex = after.get(..2).filter(|_| *first == b'%');
+        let hex = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        match (hex, first) {
+            (Some(byte), _) => {
+                bytes.push(byte);
+                rest = &after[2..];
+                continue;
+            }
+            (None, b'+') => bytes.push(b' '),
+            (None, byte) => bytes.push(*byte),
+        }
+        rest = after;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Finds the rows of an answer.
+///
+/// # Errors
+/// When there are none, with the reason.
+pub(super) fn rows(body: &JsonNode) -> Result<ListRows<'_>, String> {
+    let mut lists = Vec::new();
+    lists_in(body, &mut Vec::new(), &mut lists);
+    // The first of the longest.
+    let best = lists.into_iter().rev().max_by_key(|(_, rows)| rows.len());
+    let (at, rows) = match best {
+        Some((path, rows)) if path.is_empty() => ("[]".to_owned(), rows),
+        Some((path, rows)) => (path.join("."), rows),
+        None if body
+            .members()
+            .iter()
+            .any(|(_, member)| matches!(member, JsonNode::List(list) if list.is_empty())) =>
+        {
+            return Err("the list in it is empty: take a page that has rows".to_owned());
+        }
+        None if !body.members().is_empty() => ("{}".to_owned(), vec![body]),
+        None => {
+            return Err(
+                "it has no list of objects, so there is nothing to make columns of".to_owned(),
+            );
+        }
+    };
+    let envelope = envelope(&rows);
+    let rows = rows.into_iter().map(|row| match &envelope {
+        Some(name) => row.get(name).unwrap_or(row),
+        None => row,
+    });
+    Ok(ListRows {
+        at,
+        rows: rows.collect(),
+        envelope: envelope.clone(),
+    })
+}
+
+/// Every list with objects in it, and its path.
+fn lists_in<'a>(
+    node: &'a JsonNode,
+    path: &mut Vec<String>,
+    found: &mut Vec<(Vec<String>, Vec<&'a JsonNode>)>,
+) {
+    let objects: Vec<&JsonNode> = node
+        .elements()
+        .iter()
+        .filter(|element| element.is_object())
+        .collect();
+    // Links to other pages are no rows.
+    if !objects.iter().all(|object| object.get("rel").is_some()) {
+        found.push((path.clone(), objects));
+    }
+    if path.len() == DEPTH {
+        return;
+    }
+    for (name, member) in node.members() {
+        if !name.is_empty() && !name.contains(['.', '*', '[', ']', '{', '}']) {
+            path.push(name.clone());
+            lists_in(member, path, found);
+            path.pop();
+        }
+    }
+}
+
+/// The member that every row is wrapped in, beside at most one other.
+fn envelope(rows: &[&JsonNode]) -> Option<String> {
+    let first = rows.first()?;
+    let wraps = |name: &str, row: &JsonNode| {
+        row.members().len() <= 2
+            && row
+                .members()
+                .iter()
+                .all(|(other, member)| (other == name) == member.is_object())
+            && row.get(name).is_some_and(|inner| inner.members().len() > 1)
+    };
+    let mut names = first.members().iter().map(|(name, _)| name);
+    let found = names.find(|name| rows.iter().all(|row| wraps(name, row)))?;
+    (!found.is_empty() && !found.contains('.')).then(|| found.clone())
+}
