@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::json_node::JsonNode;
 use super::names::{snake, unique};
+use super::sample::ListRows;
 use crate::connector::columns::Column;
 use crate::model::scalar::{ParsedTime, timestamp};
 
@@ -58,7 +59,7 @@ pub(super) struct FoundColumns {
 
 /// What was seen at one path.
 #[derive(Default)]
-struct Seen {
+struct MemberValues {
     nulls: usize,
     booleans: usize,
     integers: usize,
@@ -72,9 +73,10 @@ struct Seen {
 }
 
 /// Finds the columns of rows; `help` describes members by their path.
-pub(super) fn find(rows: &[&JsonNode], help: &BTreeMap<Vec<String>, String>) -> FoundColumns {
+pub(super) fn find(found: &ListRows<'_>, help: &BTreeMap<Vec<String>, String>) -> FoundColumns {
+    let rows = &found.rows;
     let mut order: Vec<Vec<String>> = Vec::new();
-    let mut seen: BTreeMap<Vec<String>, Seen> = BTreeMap::new();
+    let mut seen: BTreeMap<Vec<String>, MemberValues> = BTreeMap::new();
     for (number, row) in rows.iter().take(ROWS).enumerate() {
         visit(row, &mut Vec::new(), &mut |path, node| {
             if !seen.contains_key(path) {
@@ -85,8 +87,11 @@ pub(super) fn find(rows: &[&JsonNode], help: &BTreeMap<Vec<String>, String>) -> 
     }
     let rows = rows.len().min(ROWS);
     merge_objects(&mut order, &mut seen);
-    let mut found = FoundColumns::default();
     let mut names = BTreeSet::new();
+    let mut found = FoundColumns {
+        columns: of_itself(found, &mut names),
+        ..FoundColumns::default()
+    };
     for path in order {
         let Some(mut seen_here) = seen.remove(&path) else {
             continue;
@@ -122,15 +127,46 @@ pub(super) fn find(rows: &[&JsonNode], help: &BTreeMap<Vec<String>, String>) -> 
     found
 }
 
+/// The columns of what a row is, besides its members: its own name, or a bare value.
+fn of_itself(found: &ListRows<'_>, names: &mut BTreeSet<String>) -> Vec<DraftColumn> {
+    let mut column = |name: &str, path: &str, values: Vec<Option<String>>| DraftColumn {
+        name: unique(name, names),
+        path: path.to_owned(),
+        kind: "text",
+        help: String::new(),
+        doubt: "",
+        values,
+    };
+    let bare = |row: &&JsonNode| match row {
+        JsonNode::Text(text) => Some(text.clone()),
+        JsonNode::Integer(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let values: Vec<_> = found.rows.iter().take(ROWS).map(bare).collect();
+    let mut columns = Vec::new();
+    if !found.names.is_empty() {
+        let names = found
+            .names
+            .iter()
+            .take(ROWS)
+            .map(|name| Some((*name).to_owned()));
+        columns.push(column("key", "@key", names.collect()));
+    }
+    if values.iter().all(Option::is_some) {
+        columns.push(column("id", "@value", values));
+    }
+    columns
+}
+
 /// A member that is an object in some rows and null in others has the columns of the object; one that has other values is
 /// one column.
-fn merge_objects(order: &mut Vec<Vec<String>>, seen: &mut BTreeMap<Vec<String>, Seen>) {
+fn merge_objects(order: &mut Vec<Vec<String>>, seen: &mut BTreeMap<Vec<String>, MemberValues>) {
     let below =
         |path: &[String], other: &[String]| other.len() > path.len() && other.starts_with(path);
     let all = order.clone();
     order.retain(|path| {
         let is_object = all.iter().any(|other| below(path, other));
-        !(is_object && seen.get(path).is_some_and(Seen::is_only_null))
+        !(is_object && seen.get(path).is_some_and(MemberValues::is_only_null))
     });
     let all = order.clone();
     order.retain(|path| !all.iter().any(|above| below(above, path)));
@@ -158,7 +194,7 @@ fn visit(node: &JsonNode, path: &mut Vec<String>, act: &mut impl FnMut(&[String]
     }
 }
 
-impl Seen {
+impl MemberValues {
     fn note(&mut self, node: &JsonNode, row: usize) {
         let mut value = None;
         match node {
@@ -233,7 +269,13 @@ fn can_be_path(path: &[String]) -> bool {
             && !name.contains(|letter: char| ".[]{}|:=/".contains(letter) || letter.is_control())
     };
     let text = path.join(".");
-    path.iter().all(is_plain) && Column::read("x", &format!("{text} : text"), "", None).is_ok()
+    // Of a row that is no object or a member itself.
+    let is_reserved = path
+        .first()
+        .is_some_and(|name| matches!(name.as_str(), "@key" | "@value"));
+    !is_reserved
+        && path.iter().all(is_plain)
+        && Column::read("x", &format!("{text} : text"), "", None).is_ok()
 }
 
 fn cut(name: &str) -> String {

@@ -23,20 +23,14 @@ pub(super) fn comment(text: &str) -> String {
         .replace("\\n", " ")
 }
 
-/// The lines of a key in a header.
-pub(super) fn key_in_header(header: &str, prefix: &str) -> String {
+/// The lines of a key in a header; `value` is a template, and `{api_key}` where it is empty.
+pub(super) fn key_in_header(header: &str, value: &str) -> String {
     let header = toml_string(header);
-    match prefix {
+    match value {
         "" => format!("[auth.api_key]\nheader = {header}\n"),
-        prefix => format!(
-            "[auth.api_key]\nheader = {header}{}",
-            line(&format!(
-                "    {}",
-                assumption(&format!(
-                    "the credential holds `{} KEY`, both words",
-                    comment(prefix)
-                ))
-            ))
+        value => format!(
+            "[auth.api_key]\nheader = {header}\nvalue  = {}\n",
+            toml_string(value)
         ),
     }
 }

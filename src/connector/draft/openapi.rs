@@ -93,7 +93,9 @@ impl<'a> Description<'a> {
         let (_, content) = content.iter().find(|(kind, _)| kind.contains("json"))?;
         let mut help = BTreeMap::new();
         let body = self.sample(content.get("schema")?, DEPTH, &mut Vec::new(), &mut help);
-        let found = rows(&body).ok().filter(|found| found.at != "{}")?;
+        let found = rows(&body)
+            .ok()
+            .filter(|found| found.at != "{}" && found.rows.iter().all(|row| row.is_object()))?;
         // What describes the members of a row is found by their path in it.
         let mut above: Vec<String> = found
             .at
@@ -318,10 +320,10 @@ impl<'a> Description<'a> {
             ) {
                 ("apiKey", "header", _) if key.is_empty() => key = key_in_header(text("name"), ""),
                 ("http", _, "bearer") if key.is_empty() => {
-                    key = key_in_header("Authorization", "Bearer")
+                    key = key_in_header("Authorization", "Bearer {api_key}")
                 }
                 ("http", _, "basic") if key.is_empty() => {
-                    key = key_in_header("Authorization", "Basic")
+                    key = key_in_header("Authorization", "Basic {basic}")
                 }
                 ("oauth2", ..) => {
                     for (flow, rules) in scheme

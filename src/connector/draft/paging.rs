@@ -132,10 +132,10 @@ pub(super) fn guess(list: &SampleList, found: &ListRows<'_>, sample: &DraftSampl
             (None, Some(number)) => {
                 used.push(number.to_owned());
                 let why = format!("by the name of the parameter {number}; is the first page 1?");
-                (
-                    format!("by = \"number\", number = {}", toml_string(number)),
-                    why,
-                )
+                {
+                    let line = format!("by = \"number\", number = {}", toml_string(number));
+                    (line + &size_in_number(list, number), why)
+                }
             }
             (None, None) => {
                 let why = "nothing shows a next page, so one response is taken as the whole list";
@@ -159,16 +159,32 @@ pub(super) fn guess(list: &SampleList, found: &ListRows<'_>, sample: &DraftSampl
             .filter_map(|names| named(names))
             .map(str::to_owned),
     );
-    let rest = list
-        .parameters
-        .iter()
-        .filter(|(name, _)| !used.contains(name));
+    // A table has each name once.
+    let mut query: Vec<(String, String)> = Vec::new();
+    for (name, value) in &list.parameters {
+        let is_new = !used.contains(name) && query.iter().all(|(other, _)| other != name);
+        if let (true, false, Some(value)) = (is_new, name.is_empty(), value) {
+            query.push((name.clone(), value.clone()));
+        }
+    }
     FoundPaging {
         line,
-        query: rest
-            .filter_map(|(name, value)| Some((name.clone(), value.clone()?)))
-            .collect(),
+        query,
         why: assumption(&why),
+    }
+}
+
+/// For `page=1,50`: number and size in one parameter.
+fn size_in_number(list: &SampleList, number: &str) -> String {
+    let value = list
+        .parameters
+        .iter()
+        .find(|(name, _)| name == number)
+        .and_then(|(_, value)| value.as_deref());
+    let parts = value.and_then(|value| value.split_once(','));
+    match parts.map(|(page, size)| (page.parse::<u32>(), size.parse::<u32>())) {
+        Some((Ok(_), Ok(_))) => format!(", value = \"{{number}},{{size}}\", size = {SIZE}"),
+        _ => String::new(),
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) struct ListRows<'a> {
     pub at: String,
     pub envelope: Option<String>,
     pub rows: Vec<&'a JsonNode>,
+    /// The rows' own names where they are members of an object.
+    pub names: Vec<&'a str>,
 }
 
 /// The only list of a sample answer.
@@ -136,21 +138,24 @@ pub(super) fn rows(body: &JsonNode) -> Result<ListRows<'_>, String> {
     lists_in(body, &mut Vec::new(), &mut lists);
     // The first of the longest.
     let best = lists.into_iter().rev().max_by_key(|(_, rows)| rows.len());
+    let is_empty_list = |(_, member): &(String, JsonNode)| *member == JsonNode::List(Vec::new());
     let (at, rows) = match best {
-        Some((path, rows)) if path.is_empty() => ("[]".to_owned(), rows),
-        Some((path, rows)) => (path.join("."), rows),
-        None if body
-            .members()
-            .iter()
-            .any(|(_, member)| matches!(member, JsonNode::List(list) if list.is_empty())) =>
-        {
-            return Err("the list in it is empty: take a page that has rows".to_owned());
-        }
-        None if !body.members().is_empty() => ("{}".to_owned(), vec![body]),
+        Some((path, rows)) => (list_path(&path), rows),
         None => {
-            return Err(
-                "it has no list of objects, so there is nothing to make columns of".to_owned(),
-            );
+            if let Some(found) =
+                by_id(body, &mut Vec::new()).or_else(|| bare(body, &mut Vec::new()))
+            {
+                return Ok(found);
+            }
+            if body.members().iter().any(is_empty_list) {
+                return Err("the list in it is empty: take a page that has rows".to_owned());
+            }
+            if body.members().is_empty() {
+                return Err(
+                    "it has no list of objects, so there is nothing to make columns of".to_owned(),
+                );
+            }
+            ("{}".to_owned(), vec![body])
         }
     };
     let envelope = envelope(&rows);
@@ -162,7 +167,79 @@ pub(super) fn rows(body: &JsonNode) -> Result<ListRows<'_>, String> {
         at,
         rows: rows.collect(),
         envelope: envelope.clone(),
+        names: Vec::new(),
     })
+}
+
+fn list_path(path: &[String]) -> String {
+    match path {
+        [] => "[]".to_owned(),
+        path => path.join("."),
+    }
+}
+
+/// An object whose members are rows: several objects that have most of their members in common.
+fn by_id<'a>(node: &'a JsonNode, path: &mut Vec<String>) -> Option<ListRows<'a>> {
+    let members = node.members();
+    let (_, first) = members.first()?;
+    let known = |name: &String| first.get(name).is_some();
+    let is_alike = |row: &JsonNode| {
+        let all = row.members();
+        all.len() > 1 && all.iter().filter(|(name, _)| known(name)).count() * 2 > all.len()
+    };
+    if members.len() > 1 && members.iter().all(|(_, row)| is_alike(row)) {
+        path.push("{*}".to_owned());
+        return Some(ListRows {
+            at: path.join("."),
+            envelope: None,
+            rows: members.iter().map(|(_, row)| row).collect(),
+            names: members.iter().map(|(name, _)| name.as_str()).collect(),
+        });
+    }
+    below(node, path, by_id)
+}
+
+/// A list of texts or numbers.
+fn bare<'a>(node: &'a JsonNode, path: &mut Vec<String>) -> Option<ListRows<'a>> {
+    let rows = node.elements();
+    let is_bare = |row: &JsonNode| matches!(row, JsonNode::Text(_) | JsonNode::Integer(_));
+    if !rows.is_empty() && rows.iter().all(is_bare) {
+        return Some(ListRows {
+            at: list_path(path),
+            envelope: None,
+            rows: rows.iter().collect(),
+            names: Vec::new(),
+        });
+    }
+    below(node, path, bare)
+}
+
+/// The first that is found in a member that a path can name.
+fn below<'a>(
+    node: &'a JsonNode,
+    path: &mut Vec<String>,
+    find: fn(&'a JsonNode, &mut Vec<String>) -> Option<ListRows<'a>>,
+) -> Option<ListRows<'a>> {
+    // Beside a text, what is there belongs to one thing with a name.
+    let is_one = |(_, member): &(String, JsonNode)| {
+        matches!(member, JsonNode::Text(_) | JsonNode::Boolean(_))
+    };
+    if path.len() == DEPTH || node.members().iter().any(is_one) {
+        return None;
+    }
+    node.members()
+        .iter()
+        .filter(|(name, _)| can_be_named(name))
+        .find_map(|(name, member)| {
+            path.push(name.clone());
+            let found = find(member, path);
+            path.pop();
+            found
+        })
+}
+
+fn can_be_named(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['.', '*', '[', ']', '{', '}'])
 }
 
 /// Every list with objects in it, and its path.
@@ -184,7 +261,7 @@ fn lists_in<'a>(
         return;
     }
     for (name, member) in node.members() {
-        if !name.is_empty() && !name.contains(['.', '*', '[', ']', '{', '}']) {
+        if can_be_named(name) {
             path.push(name.clone());
             lists_in(member, path, found);
             path.pop();

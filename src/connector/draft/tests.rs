@@ -126,6 +126,11 @@ fn the_next_page_is_guessed_from_what_the_answer_shows() {
             Some("by = \"number\", number = \"page\", limit = \"per_page\", size = 100"),
         ),
         (
+            json!({"records": [row], "results": 9}),
+            "https://s.example/records/users?page=1,50",
+            Some("by = \"number\", number = \"page\", value = \"{number},{size}\", size = 100"),
+        ),
+        (
             answer(
                 "value",
                 json!({"@odata.nextLink": "https://s.example/users?$skip=1", "@odata.count": 3}),
@@ -176,7 +181,12 @@ fn the_next_page_is_guessed_from_what_the_answer_shows() {
     ] {
         let text = drafted(&sample(&body, address));
         let line = text.lines().find(|line| line.starts_with("page "));
-        let found = line.map(|line| line.split(['{', '}']).nth(1).unwrap_or_default().trim());
+        let found = line.map(|line| {
+            line.split_once("{ ")
+                .and_then(|(_, rest)| rest.split_once(" }"))
+                .unwrap_or_default()
+                .0
+        });
         assert_eq!(found, page, "{text}");
     }
     let linked = DraftSample {
@@ -239,7 +249,7 @@ fn what_is_no_sample_is_refused_with_advice() {
         (b"openapi: 3.0.0\n", "YAML"),
         (b"{\"a\": [", "is it complete?"),
         (b"[]", "no list of objects"),
-        (b"[1, 2]", "no list of objects"),
+        (b"[1.5, 2]", "no list of objects"),
         (b"{\"rows\": []}", "is empty: take a page that has rows"),
         (b"[{\"a\": []}]", "no member of its rows can identify a row"),
         (
@@ -257,6 +267,60 @@ fn what_is_no_sample_is_refused_with_advice() {
         };
         let why = draft(&sample, "school", &[]).expect_err("refused");
         assert!(why.contains(words), "{words}: {why}");
+    }
+}
+
+#[test]
+fn rows_may_be_members_of_an_object_or_bare_values() {
+    let body = json!({"ocs": {"meta": {"statuscode": 200}, "data": {"users": {
+        "kim": {"id": "kim", "email": "k@x"}, "lee": {"id": "lee", "email": null},
+    }}}});
+    let text = drafted(&sample(&body, ""));
+    let stream = lines(&text, "[streams.people]");
+    assert_eq!(
+        stream[1..3],
+        ["rows = \"ocs.data.users.{*}\"", "key = [\"id\"]"]
+    );
+    let columns = [
+        "key = \"@key : text\"",
+        "email = \"email : text\"",
+        "id = \"id : text\"",
+    ];
+    assert_eq!(lines(&text, "[streams.people.columns]"), columns);
+    let one = json!({"data": {"id": 1, "name": "x", "groups": ["5a", "5b"], "places": {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 2}}}});
+    assert!(
+        drafted(&sample(&one, "")).contains("rows    = \"{}\""),
+        "one thing with a name"
+    );
+    let text = drafted(&sample(&json!({"data": {"groups": ["5a", "5b"]}}), ""));
+    let stream = lines(&text, "[streams.people]");
+    assert_eq!(stream[1..3], ["rows = \"data.groups\"", "key = [\"id\"]"]);
+    assert_eq!(
+        lines(&text, "[streams.people.columns]"),
+        ["id = \"@value : text\""]
+    );
+}
+
+#[test]
+fn a_key_is_sent_as_it_was() {
+    for (prefix, value) in [
+        ("", None),
+        ("Bearer", Some("value  = \"Bearer {api_key}\"")),
+    ] {
+        let sample = DraftSample {
+            key_header: Some(("Authorization".to_owned(), prefix.to_owned())),
+            ..sample(&json!([{"id": 1}]), "https://s.example/users")
+        };
+        let text = drafted(&sample);
+        assert!(
+            text.contains("[auth.api_key]\nheader = \"Authorization\"\n"),
+            "{text}"
+        );
+        assert_eq!(
+            text.lines().find(|line| line.starts_with("value ")),
+            value,
+            "{text}"
+        );
     }
 }
 
@@ -378,7 +442,7 @@ fn names_are_those_of_the_address() {
         ("https://shelf.example/v1", "", "shelf"),
         ("http://localhost:80/v1", "", "localhost"),
         ("http://127.0.0.1:80/v1", "", "vendor"),
-        ("", "DraftSample of Users-2026", "sample_of_users_2026"),
+        ("", "Sample of Users-2026", "sample_of_users_2026"),
         ("", "2026", "x2026"),
     ] {
         let sample = DraftSample {

@@ -106,7 +106,13 @@ fn head(outline: &DraftOutline, sample: &DraftSample, name: &str, left_out: &[St
 fn auth(outline: &DraftOutline, sample: &DraftSample) -> String {
     match &sample.key_header {
         _ if !outline.auth.is_empty() => format!("\n{}", outline.auth),
-        Some((header, prefix)) => format!("\n{}", key_in_header(header, prefix)),
+        Some((header, prefix)) => {
+            let value = match prefix.as_str() {
+                "" => String::new(),
+                prefix => format!("{} {{api_key}}", prefix.replace(['{', '}'], "")),
+            };
+            format!("\n{}", key_in_header(header, &value))
+        }
         None => format!(
             "\n{}# [auth.api_key]\n# header = \"X-Api-Key\"\n",
             line(&assumption("no sign-in was needed; else:"))
@@ -121,7 +127,7 @@ fn stream_text(
     parents: &mut BTreeMap<String, ParentStream>,
 ) -> Result<String, String> {
     let found = sample::rows(&list.body)?;
-    let mut columns = columns::find(&found.rows, &list.help);
+    let mut columns = columns::find(&found, &list.help);
     let key =
         key::guess(&columns.columns, stream).ok_or("no member of its rows can identify a row")?;
     let paging = paging::guess(list, &found, sample);
@@ -173,6 +179,7 @@ fn stream_text(
     let why = match found.at.as_str() {
         "{}" => "there is no list of objects, so the body is one row",
         "[]" => "the body is the list",
+        at if at.ends_with("{*}") => "an object whose members are the rows",
         _ => "the longest list of objects in the answer",
     };
     text.push_str(&line(&format!(
