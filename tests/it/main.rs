@@ -21,6 +21,7 @@ mod crosswalk;
 mod daemon;
 mod demo;
 mod erase;
+mod example_connectors;
 mod export;
 mod field;
 mod floors;
