@@ -8,6 +8,7 @@ mod build;
 mod combos;
 mod person;
 mod refers_to;
+mod several;
 
 pub use self::across::bad_time_zone;
 use self::across::{
@@ -91,6 +92,8 @@ pub struct StreamSpec {
     pub window: Option<WindowRules>,
     /// What it is read for.
     pub for_each: Option<ForEach>,
+    /// How several items are asked for by one request.
+    pub several: Option<SeveralRules>,
     /// How often a list is read for all its items, though some did not move.
     pub items_every: Duration,
     /// How only changes are requested.
@@ -155,6 +158,19 @@ pub struct WindowRules {
     pub format: String,
     /// How often an older span is read again, and how far back.
     pub reread: Option<(Duration, Duration)>,
+}
+
+/// How several items of a time series are asked for by one request, understood.
+#[derive(Clone, Debug)]
+pub struct SeveralRules {
+    /// How many at most.
+    pub most: usize,
+    /// What is between the values of the variable.
+    pub separator: String,
+    /// The variable that names an item.
+    pub variable: String,
+    /// Reads from a row what is a constant where one item is asked for.
+    pub column: Column,
 }
 
 /// How only changes are requested, understood.
@@ -262,19 +278,33 @@ impl StreamSpec {
 
     /// The decoder for one item of `for_each`: its variables fill constants and member names.
     pub fn decoder(&self, item: &Variables) -> Arc<Decoder> {
-        let columns = self
-            .columns
-            .iter()
-            .map(|column| {
-                let filled = template::fill(&column.from, &[item]);
-                let read = Column::read(&column.name, &filled, &column.help, column.combo.as_ref());
-                let mut read = read.unwrap_or_else(|_| column.clone());
-                read.from.clone_from(&column.from);
-                read.refers_to.clone_from(&column.refers_to);
-                read.masking = column.masking;
-                read
-            })
-            .collect();
+        let filled = |column: &Column| {
+            let filled = template::fill(&column.from, &[item]);
+            let read = Column::read(&column.name, &filled, &column.help, column.combo.as_ref());
+            Self::like(column, read.unwrap_or_else(|_| column.clone()))
+        };
+        self.decoder_of(self.columns.iter().map(filled).collect())
+    }
+
+    /// The decoder for rows of several items, which tell the item that they are of.
+    pub fn decoder_of_several(&self, several: &SeveralRules) -> Arc<Decoder> {
+        let columns = self.columns.iter().enumerate();
+        let read = columns.map(|(index, column)| match self.partition.contains(&index) {
+            true => Self::like(column, several.column.clone()),
+            false => column.clone(),
+        });
+        self.decoder_of(read.collect())
+    }
+
+    /// A column that is read in another way than the connector writes it, and is the same for all others.
+    fn like(column: &Column, mut read: Column) -> Column {
+        read.from.clone_from(&column.from);
+        read.refers_to.clone_from(&column.refers_to);
+        read.masking = column.masking;
+        read
+    }
+
+    fn decoder_of(&self, columns: Vec<Column>) -> Arc<Decoder> {
         let zone = template::fill(&self.time_zone, &[self.settings.as_ref()]);
         let rules = DecoderRules {
             envelope: self.envelope.clone(),

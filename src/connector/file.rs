@@ -455,10 +455,28 @@ pub struct ForEach {
     /// An item is skipped while these variables have the values of its last complete walk, unless all are empty.
     #[serde(default)]
     pub skip_while_same: Vec<String>,
+    /// The variable with the number of rows that the vendor holds of an item: one with `0` is not read.
+    pub rows: Option<String>,
+    /// Time series: how several items are asked for by one request.
+    pub several: Option<SeveralConfig>,
     /// How often all items of a list are read all the same. Default `"1d"`; time series read all when `reread` is due.
     pub full_every: Option<String>,
     /// How many rows the vendor holds of the items: when that grows by more than was received, they are read again.
     pub count: Option<CountConfig>,
+}
+
+/// How one request asks for several items of a time series. Whatever it does not return beyond doubt is asked for item
+/// by item: a server may refuse it, or answer for fewer items than were named.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SeveralConfig {
+    /// How many at most. Fewer if the server reports "too many".
+    pub most: std::num::NonZeroU32,
+    /// What is between the values of the variable. Default `","`.
+    pub separator: Option<String>,
+    /// Path of the member that tells which item a row is of, as in a column: `"D | dataID"`.
+    pub id: String,
 }
 
 /// Where the vendor states how many rows it holds of the items of a `for_each`.

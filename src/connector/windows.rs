@@ -31,6 +31,8 @@ pub struct WindowWalk {
     smallest: Duration,
     good: u32,
     passed_over: u32,
+    /// Where the next step ends at the latest, so that it can share a request with the steps of other walks.
+    meets_at: Option<Timestamp>,
 }
 
 impl WindowWalk {
@@ -50,6 +52,7 @@ impl WindowWalk {
             smallest: smallest.min(step),
             good: 0,
             passed_over: 0,
+            meets_at: None,
         }
     }
 
@@ -73,14 +76,22 @@ impl WindowWalk {
         (self.step < self.full_step).then_some(self.step)
     }
 
+    /// The length of the next step, unless it meets others earlier.
+    pub fn step(&self) -> Duration {
+        self.step
+    }
+
+    /// The next step ends here, if it is not over before.
+    pub fn meet_at(&mut self, to: Timestamp) {
+        self.meets_at = Some(to).filter(|to| *to > self.at);
+    }
+
     /// The next span to request.
     pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
         (self.at < self.end).then(|| {
             let length = SignedDuration::try_from(self.step).unwrap_or(SignedDuration::MAX);
-            (
-                self.at,
-                scalar::saturating_add(self.at, length).min(self.end),
-            )
+            let to = scalar::saturating_add(self.at, length).min(self.end);
+            (self.at, self.meets_at.map_or(to, |at| at.min(to)))
         })
     }
 
@@ -115,9 +126,10 @@ impl WindowWalk {
         if let Some((_, to)) = self.span() {
             self.at = match to == self.end {
                 true => to,
-                false => scalar::saturating_add(to, -SEAM),
+                false => scalar::saturating_add(to, -SEAM).max(self.at),
             };
         }
+        self.meets_at = None;
     }
 
     /// Whether a shorter span can be requested.

@@ -21,7 +21,9 @@ pub struct Adaptation {
     pub without: Vec<String>,
     /// Rows to request per page, if different from the connector.
     pub size: Option<u64>,
-    /// When `without` and `size` were found.
+    /// Items to ask for by one request, if fewer than the connector's.
+    pub items: Option<u64>,
+    /// When `without`, `size` and `items` were found.
     pub found: Option<Timestamp>,
     /// The vendor does not serve the stream.
     pub refusal: Option<NotServed>,
@@ -87,11 +89,13 @@ mod tests {
                 path: Some("/b".into()),
                 without: vec!["sort".into()],
                 size: Some(100),
+                items: Some(1),
                 found: Some(found),
                 refusal: None,
             };
             adaptation.expire(time(now));
             assert_eq!(adaptation.size.is_some(), is_known, "{now}");
+            assert_eq!(adaptation.items.is_some(), is_known, "{now}");
             assert_eq!(adaptation.without.is_empty(), !is_known, "{now}");
             assert_eq!(adaptation.path.as_deref(), Some("/b"), "{now}");
             let refusal = NotServed {

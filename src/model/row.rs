@@ -5,6 +5,7 @@
 //! reads them, in the same run, so their format may change from release to release; the *fingerprint* of them may not,
 //! because a change would rewrite every mirror once.
 
+mod by_cell;
 mod problems;
 
 use std::collections::BTreeMap;

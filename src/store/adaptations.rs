@@ -19,7 +19,7 @@ pub fn load(
     let what = StoreError::sql("read how streams are requested");
     let mut statement = connection
         .prepare_cached(
-            "SELECT stream, path, without, page_size, found, refused, refusal FROM rollbook_adaptations \
+            "SELECT stream, path, without, page_size, found, refused, refusal, items FROM rollbook_adaptations \
              WHERE source = ?1 AND account = ?2",
         )
         .map_err(&what)?;
@@ -33,6 +33,7 @@ pub fn load(
                 path: row.get(1)?,
                 without: without.split_whitespace().map(str::to_owned).collect(),
                 size: row.get(3)?,
+                items: row.get(7)?,
                 found: time(row.get(4)?),
                 refusal: refused.map(|at| NotServed {
                     at,
@@ -56,8 +57,8 @@ pub fn save(
     let mut insert = connection
         .prepare_cached(
             "INSERT OR REPLACE INTO rollbook_adaptations \
-             (source, stream, account, path, without, page_size, found, refused, refusal) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             (source, stream, account, path, without, page_size, found, refused, refusal, items) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )
         .map_err(&what)?;
     for (stream, adaptation) in adaptations {
@@ -73,6 +74,7 @@ pub fn save(
                 adaptation.found.map(scalar::to_canonical),
                 refusal.map(|refusal| scalar::to_canonical(refusal.at)),
                 refusal.map(|refusal| refusal.reason.as_str()),
+                adaptation.items,
             ])
             .map_err(&what)?;
     }

@@ -375,6 +375,9 @@ CREATE TABLE rollbook_served_rows (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX rollbook_served_removed ON rollbook_served_rows (bundle, changed) WHERE removed;
 ",
+    "
+ALTER TABLE rollbook_adaptations ADD COLUMN items INTEGER;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.

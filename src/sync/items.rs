@@ -126,9 +126,8 @@ fn counts(job: &StreamJob, mirror: &Reader) -> Result<BTreeMap<String, i64>, Fai
 /// The item with these values.
 pub fn item(spec: &StreamSpec, variables: Variables, from_row: bool) -> Item {
     let partition = partition(spec, &variables);
-    let watched = spec
-        .for_each
-        .as_ref()
+    let each = spec.for_each.as_ref();
+    let watched = each
         .map(|each| each.skip_while_same.as_slice())
         .unwrap_or_default();
     let values: Vec<&str> = watched
@@ -143,10 +142,16 @@ pub fn item(spec: &StreamSpec, variables: Variables, from_row: bool) -> Item {
     } else {
         partition.join(" ")
     };
+    let is_told = values.iter().any(|value| !value.is_empty());
+    let rows = each.and_then(|each| variables.get(each.rows.as_ref()?));
+    let is_empty = match rows {
+        Some(rows) => rows == "0",
+        None => !values.is_empty() && !is_told,
+    };
     Item {
         name,
-        same: (!values.is_empty()).then(|| values.join(" ")),
-        is_empty: from_row && !values.is_empty() && values.iter().all(|value| value.is_empty()),
+        same: is_told.then(|| values.join(" ")),
+        is_empty: from_row && is_empty,
         partition,
         variables,
         count: None,

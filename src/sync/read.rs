@@ -564,7 +564,7 @@ pub(super) fn is_refused_item(job: &StreamJob, error: &Failure) -> bool {
 }
 
 /// A failure that concerns one item only: the others are read.
-fn is_of_the_item(error: &Failure) -> bool {
+pub(super) fn is_of_the_item(error: &Failure) -> bool {
     error.http().is_some_and(|http| {
         let is_run_over = http.deferred_until().is_some() || http.is_out_of_time();
         !http.is_of_the_source()

@@ -6,17 +6,19 @@
 mod batch;
 mod item;
 mod recount;
+mod several;
 mod span;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::stream;
+use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 
 use self::batch::StepBatch;
-use self::item::ItemWalk;
+use self::item::{ItemRules, ItemWalk, Progress};
+use self::several::Waiting;
 use self::span::Begin;
 use super::error::Failure;
 use super::items::{Item, items};
@@ -130,7 +132,9 @@ pub async fn read(
         false => Begin::Checkpoint,
     };
     let all: Vec<&Item> = items.iter().collect();
-    let refusal = walks.read(&all, begin, &mut known, &mut report).await?;
+    let refusal = walks
+        .read(&all, (begin, usize::MAX), &mut known, &mut report)
+        .await?;
     // Nothing but refusals is no reading at all.
     if report.refused.len() == items.len() && report.failure.is_none() {
         report.failure = refusal;
@@ -152,58 +156,87 @@ struct Walks<'a> {
 }
 
 impl Walks<'_> {
-    /// Walks items, several at once; returns the first refusal of one that the vendor does not serve.
+    /// Walks items, at most so many by one request; returns the first refusal of one that the vendor does not serve.
     async fn read<'i>(
         &self,
         items: &[&'i Item],
-        begin: Begin,
+        (begin, most): (Begin, usize),
         known: &mut BTreeMap<String, Checkpoint>,
         report: &mut TimelineReport,
     ) -> Result<Option<Failure>, Failure> {
         let batch = StepBatch::new(self.context, self.job, self.rules.writing.run());
-        let one = |(place, item): (usize, &'i Item)| {
-            let before = known.get(&key_of(item)).cloned();
-            let walk = ItemWalk {
-                context: self.context,
-                job: self.job,
-                window: self.window,
-                rules: self.rules,
-                batch: &batch,
-                item,
-                place,
-            };
-            async move { (item, walk.read(before, begin).await) }
+        let rules = ItemRules {
+            context: self.context,
+            job: self.job,
+            window: self.window,
+            rules: self.rules,
+            batch: &batch,
         };
-        let walks: Vec<_> = items.iter().copied().enumerate().map(one).collect();
+        let begun = items
+            .iter()
+            .copied()
+            .enumerate()
+            .filter_map(|(place, item)| {
+                let before = known.get(&key_of(item)).cloned();
+                ItemWalk::begin(rules, item, place, before, begin)
+            });
+        let most = most.min(several::most(rules));
+        let mut waiting = Waiting::new(begun.collect(), most);
         let in_flight = self.context.source.in_flight.max(1);
-        let mut walks = stream::iter(walks).buffer_unordered(in_flight);
+        let mut under_way = FuturesUnordered::new();
         let mut refusal = None;
-        while let Some((item, (part, checkpoint, result))) = walks.next().await {
-            report.add(part);
-            known.extend(checkpoint.map(|checkpoint| (key_of(item), checkpoint)));
-            let error = match result {
-                Ok(()) => continue,
-                Err(error @ Failure::Store(_)) => return Err(error),
-                Err(error) => error,
-            };
-            let reason = (item.name.clone(), error.to_string());
-            if error
-                .http()
-                .is_some_and(|http| http.deferred_until().is_some())
+        'walks: loop {
+            while under_way.len() < in_flight
+                && let Some(walks) = waiting.next()
             {
-                report.failed.push(reason);
-                report.failure.get_or_insert(error);
-                break;
+                under_way.push(several::advance(rules, walks, waiting.to_end()));
             }
-            if is_refused_item(self.job, &error) && !self.has_rows(item)? {
-                report.refused.push(reason);
-                refusal.get_or_insert(error);
-            } else {
-                report.failed.push(reason);
-                report.failure.get_or_insert(error);
+            let Some(advanced) = under_way.next().await else {
+                break;
+            };
+            if waiting.learn(&advanced.found) {
+                several::remember_refusal(rules);
+            }
+            for (walk, progress) in advanced.walks {
+                let item = walk.item;
+                let progress = match progress {
+                    Progress::More => {
+                        waiting.put_back(walk);
+                        continue;
+                    }
+                    progress => progress,
+                };
+                let (part, checkpoint) = walk.end();
+                report.add(part);
+                known.insert(key_of(item), checkpoint);
+                let error = match progress {
+                    Progress::More | Progress::Ended => continue,
+                    Progress::FailedLike(reason) => {
+                        report.failed.push((item.name.clone(), reason));
+                        continue;
+                    }
+                    Progress::Failed(error @ Failure::Store(_)) => return Err(error),
+                    Progress::Failed(error) => error,
+                };
+                let reason = (item.name.clone(), error.to_string());
+                if error
+                    .http()
+                    .is_some_and(|http| http.deferred_until().is_some())
+                {
+                    report.failed.push(reason);
+                    report.failure.get_or_insert(error);
+                    break 'walks;
+                }
+                if is_refused_item(self.job, &error) && !self.has_rows(item)? {
+                    report.refused.push(reason);
+                    refusal.get_or_insert(error);
+                } else {
+                    report.failed.push(reason);
+                    report.failure.get_or_insert(error);
+                }
             }
         }
-        drop(walks);
+        drop(under_way);
         let written = batch.finish().await?;
         report.applied.new += written.applied.new;
         report.applied.changed += written.applied.changed;

@@ -93,6 +93,7 @@ impl Builder<'_> {
             .filter(|index| matches!(columns[*index].origin, ColumnSource::Constant(_)))
             .collect();
         self.skipped_items(window.is_some(), &partition);
+        let several = self.several(&columns, &partition);
         if self.problems.len() > before {
             return None;
         }
@@ -110,6 +111,7 @@ impl Builder<'_> {
             partition,
             window,
             for_each: stream.for_each.clone(),
+            several,
             items_every,
             since,
             removed: stream.removed.clone(),

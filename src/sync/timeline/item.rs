@@ -9,11 +9,12 @@ use super::batch::StepBatch;
 use super::span::{Begin, Span, kept_from};
 use super::{TimelineReport, TimelineRules, key_of};
 use crate::connector::api::{WindowRules, wire_time};
+use crate::connector::decode::Decoder;
 use crate::connector::paging::ListEnd;
 use crate::connector::windows::{WindowWalk, first_time};
 use crate::http::{Effort, HttpError, Shrinks};
-use crate::model::absence::{self, Memory};
-use crate::model::row::Reject;
+use crate::model::absence::{self, Examined, Memory};
+use crate::model::row::{Reject, Rows};
 use crate::model::{Completeness, Expiry, Inconsistency, decision, guard, scalar};
 use crate::store::checkpoints::Checkpoint;
 use crate::store::series::SeriesStep;
@@ -25,16 +26,41 @@ use crate::sync::job::StreamJob;
 use crate::sync::read::{Context, MAX_READINGS, compare, page_reporter};
 use crate::sync::walk::{ListRequest, WalkFacts, walk};
 
-/// One item of a time series.
-pub(super) struct ItemWalk<'a> {
+/// What is the same for all items of a reading.
+#[derive(Clone, Copy)]
+pub(super) struct ItemRules<'a> {
     pub context: &'a Context<'a>,
     pub job: &'a StreamJob,
     pub window: &'a WindowRules,
     pub rules: &'a TimelineRules<'a>,
     pub batch: &'a StepBatch<'a>,
+}
+
+/// One item of a time series, and how far it was read.
+pub(super) struct ItemWalk<'a> {
+    rules: ItemRules<'a>,
     pub item: &'a Item,
     /// Its place among the items.
     pub place: usize,
+    span: Span,
+    checkpoint: Checkpoint,
+    pub walk: WindowWalk,
+    before: Option<ValueCounts>,
+    /// Attempts at the span where the walk is, in all lengths together.
+    attempts: u32,
+    report: TimelineReport,
+}
+
+/// What follows from a step.
+pub(super) enum Progress {
+    /// There is another one.
+    More,
+    /// The item was read to its end, or as far as this run reads it.
+    Ended,
+    /// The walk ends.
+    Failed(Failure),
+    /// It ends for the same reason as another one.
+    FailedLike(String),
 }
 
 /// What follows from a step that could not be read.
@@ -47,105 +73,194 @@ enum AfterFailure {
     Fail(Failure),
 }
 
-impl ItemWalk<'_> {
-    /// Walks one item; reports what was done even if it fails, and how far the item is known, where that has changed.
-    pub(super) async fn read(
-        &self,
+impl<'a> ItemWalk<'a> {
+    /// The walk of an item; nothing for one that the vendor did not change.
+    pub(super) fn begin(
+        rules: ItemRules<'a>,
+        item: &'a Item,
+        place: usize,
         before: Option<Checkpoint>,
         begin: Begin,
-    ) -> (TimelineReport, Option<Checkpoint>, Result<(), Failure>) {
-        let mut report = TimelineReport::default();
-        let same = self.item.same.as_ref();
+    ) -> Option<Self> {
+        let same = item.same.as_ref();
         let is_same = |before: &Checkpoint| before.same.is_some() && before.same.as_ref() == same;
         let nothing_new = before.as_ref().is_some_and(is_same);
-        let span = self.span(before.as_ref(), begin);
-        let Some(span) =
-            span.filter(|span| !self.item.is_empty && (!nothing_new || span.reads_unchanged()))
-        else {
-            return (report, None, Ok(()));
-        };
+        let span = span_of(rules, item, before.as_ref(), begin)?;
+        if item.is_empty || (nothing_new && !span.reads_unchanged()) {
+            return None;
+        }
         let mut checkpoint = span.begin(before.unwrap_or_default());
-        checkpoint.account = self.context.account.generation;
-        let result = self.walk(&span, &mut checkpoint, &mut report).await;
-        (report, Some(checkpoint), result)
-    }
-
-    fn span(&self, before: Option<&Checkpoint>, begin: Begin) -> Option<Span> {
-        let now = self.context.clock.now();
-        let time = |texts: &[String]| {
-            let fill = |text: &String| self.job.spec.fill(text, &self.item.variables);
-            first_time(&texts.iter().map(fill).collect::<Vec<_>>(), now)
-        };
-        let (first, end) = (time(&self.window.start)?, time(&self.window.end));
-        let ends = (kept_from(first, end, self.rules.oldest)?, end);
-        Some(Span::of(self.window, ends, before, begin, now))
-    }
-
-    async fn walk(
-        &self,
-        span: &Span,
-        checkpoint: &mut Checkpoint,
-        report: &mut TimelineReport,
-    ) -> Result<(), Failure> {
-        let window = self.window;
-        let mut walk = WindowWalk::new(span.start, span.end, window.step, window.smallest)
+        checkpoint.account = rules.context.account.generation;
+        let window = rules.window;
+        let walk = WindowWalk::new(span.start, span.end, window.step, window.smallest)
             .with_step(checkpoint.step)
             .with_first_to(span.empty_to);
-        let mut before: Option<ValueCounts> = None;
-        // Attempts at the span where the walk is, in all lengths together.
-        let mut attempts = 0;
-        while let Some((from, to)) = walk.span() {
-            if self.context.budget.left() <= self.rules.reserve {
-                report.unfinished.push((self.item.name.clone(), from));
-                return Ok(());
-            }
-            self.batch.settle(&key_of(self.item)).await?;
-            let effort = self.effort(&walk, attempts);
-            let read = match self.step((from, to), effort, before.as_ref()).await {
-                Ok(read) => read,
-                Err(error) => {
-                    attempts += error.http().map_or(1, HttpError::attempts);
-                    match self.after_failure(error, &mut walk, &mut attempts, report) {
-                        AfterFailure::Continue => continue,
-                        AfterFailure::Unfinished(error) => {
-                            report.unfinished.push((self.item.name.clone(), from));
-                            report.out_of_time.get_or_insert(error);
-                            return Ok(());
-                        }
-                        AfterFailure::Fail(error) => return Err(error),
-                    }
-                }
-            };
-            attempts = 0;
-            walk.done(read.facts.received);
-            checkpoint.step = walk.short_step();
-            // What was received is kept, and nothing counts as known before the step is whole.
-            if read.contradiction.is_none() {
-                let (newest, server_time) = (read.facts.newest, read.facts.server_time);
-                span.advance(checkpoint, newest, server_time);
-                if to >= span.end {
-                    let same = self.item.same.clone();
-                    span.finish(checkpoint, newest, server_time, same);
-                }
-            }
-            if self.job.table.series && read.staged.received.is_telling() {
-                before = Some(read.staged.received.clone());
-            }
-            let done = self.write(read.staged, checkpoint, report).await?;
-            report.facts.add(read.facts);
-            if let Some(why) = read.contradiction {
-                let location = format!("{} {}", self.item.name, scalar::to_canonical(from));
-                let location = location.trim().to_owned();
-                report.incomplete.push((location, why.to_string()));
-                return Ok(());
-            }
-            // Going on would move the checkpoint past rows that were not applied.
-            if done == Step::Held {
-                return Ok(());
-            }
-            report.steps += 1;
+        Some(Self {
+            rules,
+            item,
+            place,
+            span,
+            checkpoint,
+            walk,
+            before: None,
+            attempts: 0,
+            report: TimelineReport::default(),
+        })
+    }
+
+    /// What was done, and how far the item is known.
+    pub(super) fn end(self) -> (TimelineReport, Checkpoint) {
+        (self.report, self.checkpoint)
+    }
+
+    /// The next step; none at the item's end, or when the run has to leave time to other streams.
+    pub(super) fn next(&mut self) -> Option<(Timestamp, Timestamp)> {
+        let (from, to) = self.walk.span()?;
+        if self.rules.context.budget.left() <= self.rules.rules.reserve {
+            self.report.unfinished.push((self.item.name.clone(), from));
+            return None;
         }
-        Ok(())
+        Some((from, to))
+    }
+
+    /// Whether these rows are the whole step beyond doubt: it has a row, and the last one that the item's own row states.
+    pub(super) fn is_whole(&self, rows: Option<&Rows>) -> bool {
+        let Some((from, to)) = self.walk.span() else {
+            return true;
+        };
+        let last = self.span.declared_end.filter(|end| *end <= to);
+        let newest = rows.and_then(|rows| self.newest(rows));
+        newest.is_some_and(|newest| newest >= last.unwrap_or(from))
+    }
+
+    /// Whether a request for this item alone received a row that another one should have.
+    pub(super) fn is_news(&self, read: &Read, rows: Option<&Rows>) -> bool {
+        let from = self.walk.span().map(|(from, _)| from);
+        let newest = rows.and_then(|rows| self.newest(rows));
+        read.facts.newest > newest.max(from)
+    }
+
+    fn newest(&self, rows: &Rows) -> Option<Timestamp> {
+        let column = self.rules.window.column;
+        let texts = rows.iter().filter_map(|row| row.at(column).text());
+        texts.max().and_then(scalar::parse)
+    }
+
+    /// Takes this item's rows of a response to a request for several.
+    pub(super) async fn take_part(
+        &mut self,
+        rows: Rows,
+        server_time: Option<Timestamp>,
+        end: &ListEnd,
+    ) -> Progress {
+        let facts = WalkFacts {
+            received: rows.received() as u64,
+            newest: self.newest(&rows),
+            server_time,
+            values: rows
+                .values
+                .iter()
+                .map(|values| u64::from(*values))
+                .collect(),
+            ..WalkFacts::default()
+        };
+        match self.compare(rows, facts, end).await {
+            Ok(Some(read)) => self.accept(read).await,
+            Ok(None) => self.step_alone().await,
+            Err(error) => self.failed(error),
+        }
+    }
+
+    /// Reads one step with a request of its own.
+    pub(super) async fn step_alone(&mut self) -> Progress {
+        let Some(span) = self.next() else {
+            return Progress::Ended;
+        };
+        let read = match self.rules.batch.settle(&key_of(self.item)).await {
+            Ok(()) => self.request(span).await,
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(read) => self.accept(read).await,
+            Err(error) => self.failed(error),
+        }
+    }
+
+    /// Requests one step.
+    pub(super) async fn request(&self, span: (Timestamp, Timestamp)) -> Result<Read, Failure> {
+        let effort = self.effort(&self.walk, self.attempts);
+        self.step(span, effort, self.before.as_ref()).await
+    }
+
+    /// The step where the walk is was read.
+    pub(super) async fn accept(&mut self, read: Read) -> Progress {
+        match self.take(read).await {
+            Ok(progress) => progress,
+            Err(error) => Progress::Failed(error),
+        }
+    }
+
+    async fn take(&mut self, read: Read) -> Result<Progress, Failure> {
+        let Some((from, to)) = self.walk.span() else {
+            return Ok(Progress::Ended);
+        };
+        self.attempts = 0;
+        self.walk.done(read.facts.received);
+        self.checkpoint.step = self.walk.short_step();
+        // What was received is kept, and nothing counts as known before the step is whole.
+        if read.contradiction.is_none() {
+            let (newest, server_time) = (read.facts.newest, read.facts.server_time);
+            self.span.advance(&mut self.checkpoint, newest, server_time);
+            if to >= self.span.end {
+                let same = self.item.same.clone();
+                self.span
+                    .finish(&mut self.checkpoint, newest, server_time, same);
+            }
+        }
+        if self.rules.job.table.series && read.staged.received.is_telling() {
+            self.before = Some(read.staged.received.clone());
+        }
+        let done = self.write(read.staged).await?;
+        self.report.facts.add(read.facts);
+        if let Some(why) = read.contradiction {
+            let location = format!("{} {}", self.item.name, scalar::to_canonical(from));
+            let location = location.trim().to_owned();
+            self.report.incomplete.push((location, why.to_string()));
+            return Ok(Progress::Ended);
+        }
+        // Going on would move the checkpoint past rows that were not applied.
+        if done == Step::Held {
+            return Ok(Progress::Ended);
+        }
+        self.report.steps += 1;
+        Ok(match self.walk.span() {
+            Some(_) => Progress::More,
+            None => Progress::Ended,
+        })
+    }
+
+    /// The step where the walk is could not be read.
+    pub(super) fn failed(&mut self, error: Failure) -> Progress {
+        self.attempts += error.http().map_or(1, HttpError::attempts);
+        match self.after_failure(error) {
+            AfterFailure::Continue => Progress::More,
+            AfterFailure::Unfinished(error) => self.out_of_time(Some(error)),
+            AfterFailure::Fail(error) => Progress::Failed(error),
+        }
+    }
+
+    /// The run is over; the next one continues here.
+    pub(super) fn out_of_time(&mut self, error: Option<Failure>) -> Progress {
+        let from = self.walk.span().map(|(from, _)| from);
+        let location = from.map(|from| (self.item.name.clone(), from));
+        self.report.unfinished.extend(location);
+        self.report.out_of_time = self.report.out_of_time.take().or(error);
+        Progress::Ended
+    }
+
+    /// What was found besides this item's rows.
+    pub(super) fn note(&mut self, facts: WalkFacts) {
+        self.report.facts.add(facts);
     }
 
     /// What is left of the attempts at a span; a shorter one is requested where that may help.
@@ -155,31 +270,25 @@ impl ItemWalk<'_> {
                 true => Shrinks::OnServerErrors,
                 false => Shrinks::Never,
             },
-            ..self.context.effort.after(attempts)
+            ..self.rules.context.effort.after(attempts)
         }
     }
 
-    fn after_failure(
-        &self,
-        error: Failure,
-        walk: &mut WindowWalk,
-        attempts: &mut u32,
-        report: &mut TimelineReport,
-    ) -> AfterFailure {
-        let tries_left = Effort::USUAL.attempts.saturating_sub(*attempts);
+    fn after_failure(&mut self, error: Failure) -> AfterFailure {
+        let tries_left = Effort::USUAL.attempts.saturating_sub(self.attempts);
         let bad_value = is_bad_value(&error);
-        if (bad_value || is_too_much(&error)) && walk.shrink(tries_left) {
+        if (bad_value || is_too_much(&error)) && self.walk.shrink(tries_left) {
             return AfterFailure::Continue;
         }
-        let span = walk.span();
-        if let (true, Some((from, to))) = (bad_value && walk.pass_over(), span) {
-            *attempts = 0;
+        let span = self.walk.span();
+        if let (true, Some((from, to))) = (bad_value && self.walk.pass_over(), span) {
+            self.attempts = 0;
             let (from, to) = (scalar::to_canonical(from), scalar::to_canonical(to));
             let reject = Reject {
                 path: format!("{} {from} to {to}", self.item.name),
                 reason: error.to_string(),
             };
-            report.facts.rejects.insert(reject, 1);
+            self.report.facts.rejects.insert(reject, 1);
             return AfterFailure::Continue;
         }
         match error.http().is_some_and(HttpError::is_out_of_time) {
@@ -198,104 +307,103 @@ impl ItemWalk<'_> {
         let (mut memory, mut readings) = (Memory::default(), 1);
         loop {
             let (staging, facts, end) = self.try_step((from, to), effort, before).await?;
-            let reading = absence::FullReading {
-                completeness: end.completeness,
-                duplicates: staging.duplicates(),
-                one_answer: end.one_answer,
-                pages_with_rows: end.pages_with_rows,
-                largest_page: end.largest_page,
-                page_size: self.job.spec.page.size,
-                lists: 1,
-                unidentified: facts.unidentified,
-                other_rows: false,
-                shifted: staging.shifted(),
-            };
-            let examined = absence::examine(&reading, &memory, self.context.clock.now());
+            let examined = self.examine(&staging, &facts, &end, &memory);
             if examined.read_again && readings < MAX_READINGS {
                 memory.duplicates = examined.memory.duplicates;
                 readings += 1;
                 continue;
             }
-            let staged = staging.finish(&Ending {
-                absence: Absence::Nothing,
-                full: false,
-                confirm: 1,
-                group: None,
-                feed: None,
-            })?;
-            let contradiction = match examined.completeness {
-                Completeness::Contradicted(why) => Some(why),
-                Completeness::Proven | Completeness::Unproven => None,
-            };
-            return Ok(Read {
-                staged,
-                facts,
-                contradiction,
+            return read_of(staging, facts, examined);
+        }
+    }
+
+    fn examine(
+        &self,
+        staging: &Staging,
+        facts: &WalkFacts,
+        end: &ListEnd,
+        memory: &Memory,
+    ) -> Examined {
+        let reading = absence::FullReading {
+            completeness: end.completeness.clone(),
+            duplicates: staging.duplicates(),
+            one_answer: end.one_answer,
+            pages_with_rows: end.pages_with_rows,
+            largest_page: end.largest_page,
+            page_size: self.rules.job.spec.page.size,
+            lists: 1,
+            unidentified: facts.unidentified,
+            other_rows: false,
+            shifted: staging.shifted(),
+        };
+        absence::examine(&reading, memory, self.rules.context.clock.now())
+    }
+
+    /// Compares rows of this item that a request for several returned; nothing where they need a request of their own.
+    async fn compare(
+        &self,
+        rows: Rows,
+        facts: WalkFacts,
+        end: &ListEnd,
+    ) -> Result<Option<Read>, Failure> {
+        let mut staging = self.staging(self.before.as_ref())?;
+        let work = move || staging.add(&rows).map(|()| staging);
+        let staging = tokio::task::spawn_blocking(work).await;
+        let staging = staging.map_err(|_| Failure::Panicked {
+            stream: self.rules.job.spec.name.clone(),
+        })??;
+        let examined = self.examine(&staging, &facts, end, &Memory::default());
+        match examined.read_again || examined.completeness.is_contradicted() {
+            true => Ok(None),
+            false => read_of(staging, facts, examined).map(Some),
+        }
+    }
+
+    fn staging(&self, before: Option<&ValueCounts>) -> Result<Staging, Failure> {
+        let table = Arc::clone(&self.rules.job.table);
+        let mut staging = Staging::open(self.rules.context.store, table, Size::Unknown)?;
+        staging.follow(before.cloned());
+        if let Some(oldest) = self.rules.rules.oldest {
+            staging.leave_out(Expiry {
+                column: self.rules.window.column,
+                before: scalar::to_canonical(oldest),
             });
         }
+        Ok(staging)
     }
 
     async fn try_step(
         &self,
-        (from, to): (Timestamp, Timestamp),
+        span: (Timestamp, Timestamp),
         effort: Effort,
         before: Option<&ValueCounts>,
     ) -> Result<(Staging, WalkFacts, ListEnd), Failure> {
-        let extra = vec![
-            (
-                self.window.from.clone(),
-                wire_time(from, &self.window.format),
-            ),
-            (self.window.to.clone(), wire_time(to, &self.window.format)),
-        ];
-        let list = self.context.store.suppression()?;
-        let request = ListRequest {
-            source: self.context.source,
-            spec: &self.job.spec,
-            item: self.item,
-            decoder: self.job.spec.decoder(&self.item.variables),
-            filter: Some(Arc::new(RowFilter::new(&list, &self.job.table))),
-            space: self.context.store.staging_space(),
-            extra,
-            since: None,
-            effort,
-            budget: self.context.budget,
-        };
-        let mut staging = Staging::open(
-            self.context.store,
-            Arc::clone(&self.job.table),
-            Size::Unknown,
-        )?;
-        staging.follow(before.cloned());
-        if let Some(oldest) = self.rules.oldest {
-            staging.leave_out(Expiry {
-                column: self.window.column,
-                before: scalar::to_canonical(oldest),
-            });
-        }
+        let ItemRules { context, job, .. } = self.rules;
+        let decoder = job.spec.decoder(&self.item.variables);
+        let request = self.rules.request(self.item, decoder, span, effort)?;
+        let staging = self.staging(before)?;
         let (rows, inbox) = mpsc::channel(1);
-        let report_page = page_reporter(self.context, self.job);
+        let report_page = page_reporter(context, job);
         let walking = async {
             let result = walk(&request, &rows, &report_page).await;
             drop(rows);
             result
         };
-        let (walked, staging) = tokio::join!(walking, compare(inbox, staging, &self.job.spec.name));
+        let (walked, staging) = tokio::join!(walking, compare(inbox, staging, &job.spec.name));
         let (staging, (facts, end)) = (staging?, walked?);
         Ok((staging, facts, end))
     }
 
     /// Hands one step with its checkpoint to the batch, unless the guard holds it.
-    async fn write(
-        &self,
-        staged: Staged,
-        checkpoint: &Checkpoint,
-        report: &mut TimelineReport,
-    ) -> Result<Step, Failure> {
+    async fn write(&mut self, staged: Staged) -> Result<Step, Failure> {
+        let TimelineRules {
+            guard, approved, ..
+        } = self.rules.rules;
+        let report = &mut self.report;
         report.unchanged += staged.plan.unchanged;
-        if let Some(hold) = guard::check(&staged.plan, self.rules.guard, false) {
-            let approval = decision::series_approval(&self.job.spec.name, &hold);
-            if !self.rules.approved.contains(&approval) {
+        if let Some(hold) = guard::check(&staged.plan, guard, false) {
+            let approval = decision::series_approval(&self.rules.job.spec.name, &hold);
+            if !approved.contains(&approval) {
                 report.held = Some((hold, approval));
                 return Ok(Step::Held);
             }
@@ -307,17 +415,85 @@ impl ItemWalk<'_> {
             item: key_of(self.item),
             place: self.place,
             staged,
-            checkpoint: checkpoint.clone(),
+            checkpoint: self.checkpoint.clone(),
         };
-        self.batch.push(step).await?;
+        self.rules.batch.push(step).await?;
         Ok(Step::Taken)
     }
 }
 
+impl<'a> ItemRules<'a> {
+    /// The request for one step.
+    pub(super) fn request<'r>(
+        &self,
+        item: &'r Item,
+        decoder: Arc<Decoder>,
+        (from, to): (Timestamp, Timestamp),
+        effort: Effort,
+    ) -> Result<ListRequest<'r>, Failure>
+    where
+        'a: 'r,
+    {
+        let (context, job, window) = (self.context, self.job, self.window);
+        let list = context.store.suppression()?;
+        Ok(ListRequest {
+            source: context.source,
+            spec: &job.spec,
+            item,
+            decoder,
+            filter: Some(Arc::new(RowFilter::new(&list, &job.table))),
+            space: context.store.staging_space(),
+            extra: vec![
+                (window.from.clone(), wire_time(from, &window.format)),
+                (window.to.clone(), wire_time(to, &window.format)),
+            ],
+            since: None,
+            effort,
+            budget: context.budget,
+        })
+    }
+}
+
+/// From where to where an item is walked.
+fn span_of(
+    rules: ItemRules<'_>,
+    item: &Item,
+    before: Option<&Checkpoint>,
+    begin: Begin,
+) -> Option<Span> {
+    let now = rules.context.clock.now();
+    let time = |texts: &[String]| {
+        let fill = |text: &String| rules.job.spec.fill(text, &item.variables);
+        first_time(&texts.iter().map(fill).collect::<Vec<_>>(), now)
+    };
+    let (first, end) = (time(&rules.window.start)?, time(&rules.window.end));
+    let ends = (kept_from(first, end, rules.rules.oldest)?, end);
+    Some(Span::of(rules.window, ends, before, begin, now))
+}
+
+fn read_of(staging: Staging, facts: WalkFacts, examined: Examined) -> Result<Read, Failure> {
+    let staged = staging.finish(&Ending {
+        absence: Absence::Nothing,
+        full: false,
+        confirm: 1,
+        group: None,
+        feed: None,
+    })?;
+    let contradiction = match examined.completeness {
+        Completeness::Contradicted(why) => Some(why),
+        Completeness::Proven | Completeness::Unproven => None,
+    };
+    Ok(Read {
+        staged,
+        facts,
+        contradiction,
+    })
+}
+
 /// A step that was read.
-struct Read {
+pub(super) struct Read {
     staged: Staged,
-    facts: WalkFacts,
+    pub facts: WalkFacts,
     contradiction: Option<Inconsistency>,
 }
 
@@ -331,7 +507,7 @@ enum Step {
 }
 
 /// wapi.md 7 rule 2: the vendor reports it, or a server error may mean it (also one that hides its code).
-fn is_too_much(error: &Failure) -> bool {
+pub(super) fn is_too_much(error: &Failure) -> bool {
     error
         .http()
         .is_some_and(|http| http.is_too_many() || http.status() == Some(500))
@@ -339,6 +515,6 @@ fn is_too_much(error: &Failure) -> bool {
 
 /// One value makes the response unreadable. A web page, or an empty, cut or refused response is none, and says nothing of
 /// the span.
-fn is_bad_value(error: &Failure) -> bool {
+pub(super) fn is_bad_value(error: &Failure) -> bool {
     error.http().is_some_and(HttpError::is_bad_value)
 }

@@ -37,12 +37,14 @@ impl Walks<'_> {
             if gap <= settled {
                 continue;
             }
-            self.read(&group.items, Begin::Reread, known, report)
+            // What a request for several items did not return is asked for item by item.
+            self.read(&group.items, (Begin::Reread, 1), known, report)
                 .await?;
             if group.gap(known) > settled && self.may_read_from_start(&group, known) {
                 let now = self.context.clock.now();
                 group.note(known, |checkpoint| checkpoint.recounted_at = Some(now));
-                self.read(&group.items, Begin::Start, known, report).await?;
+                self.read(&group.items, (Begin::Start, 1), known, report)
+                    .await?;
             }
             // A reading that did not reach its end is continued by the next run, and counted then.
             if report.is_whole() {

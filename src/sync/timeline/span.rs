@@ -37,7 +37,7 @@ pub(super) struct Span {
     /// Nothing that was known before counts.
     is_new: bool,
     /// The end that the item's row states.
-    declared_end: Option<Timestamp>,
+    pub declared_end: Option<Timestamp>,
     /// Our time at its start.
     now: Timestamp,
 }

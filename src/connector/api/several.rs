@@ -1,0 +1,60 @@
+//! `for_each.several`: what a stream needs so that one request can ask for several of its items.
+
+use super::SeveralRules;
+use super::build::Builder;
+use crate::connector::columns::{Column, ColumnSource};
+use crate::connector::file::PageBy;
+use crate::connector::template;
+
+impl Builder<'_> {
+    pub(super) fn several(
+        &mut self,
+        columns: &[Column],
+        partition: &[usize],
+    ) -> Option<SeveralRules> {
+        let several = self.stream.for_each.as_ref()?.several.as_ref()?;
+        let at = ["for_each", "several"];
+        if self.stream.window.is_none() || self.stream.page.by != PageBy::None {
+            self.problem(
+                &at,
+                "`several` is for time series whose steps are one response each".into(),
+                Some("add `window`, and no paging".into()),
+            );
+        }
+        let item = match partition {
+            [one] => columns.get(*one),
+            _ => None,
+        };
+        let variable = item.and_then(|column| match &column.origin {
+            ColumnSource::Constant(text) => match template::names(text)[..] {
+                [name] if *text == format!("{{{name}}}") => Some((column, name.to_owned())),
+                _ => None,
+            },
+            ColumnSource::Paths(_) => None,
+        });
+        let Some((column, variable)) = variable else {
+            self.problem(
+                &at,
+                "no single column says which item a row was read for".into(),
+                Some("add one, such as `meter_id = \"= {meter_id} : integer\"`".into()),
+            );
+            return None;
+        };
+        let text = format!("{} : {}", several.id, column.kind.as_str());
+        match Column::read(&column.name, &text, &column.help, None) {
+            Ok(read) => Some(SeveralRules {
+                column: Column {
+                    shaping: column.shaping,
+                    ..read
+                },
+                most: usize::try_from(several.most.get()).unwrap_or(usize::MAX),
+                separator: several.separator.clone().unwrap_or_else(|| ",".to_owned()),
+                variable,
+            }),
+            Err(message) => {
+                self.problem(&["for_each", "several", "id"], message, None);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,467 @@
+//! One request for a step of several series: their rows are told apart by the item that each names.
+//!
+//! A saving, and no other reading: each series is compared, checked and written by itself, and has its own step and
+//! checkpoint. Whatever such a response does not show beyond doubt is requested for the series alone: a refused request,
+//! an unreadable row, and a series of which no row was received, because a server may answer for fewer than were named.
+
+use std::collections::BTreeMap;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::item::{ItemRules, ItemWalk, Progress, is_bad_value, is_too_much};
+use super::key_of;
+use crate::connector::api::SeveralRules;
+use crate::connector::paging::ListEnd;
+use crate::http::{Effort, HttpError, Shrinks};
+use crate::model::row::Rows;
+use crate::model::scalar;
+use crate::store::{StoreError, WaitingRows};
+use crate::sync::error::Failure;
+use crate::sync::items::Item;
+use crate::sync::read::{is_of_the_item, page_reporter};
+use crate::sync::walk::{Page, WalkFacts, walk};
+
+/// After so many requests that worked, more items are asked for again.
+const GOOD_REQUESTS: u32 = 10;
+
+/// A larger response is requested for fewer items: it waits in memory.
+const MAX_ROWS: u64 = 200_000;
+
+/// How many items a request of this stream may name, as far as is known.
+pub(super) fn most(rules: ItemRules<'_>) -> usize {
+    let Some(several) = &rules.job.spec.several else {
+        return 1;
+    };
+    let known = rules.context.source.memory.get(&rules.job.spec.name).items;
+    let known = known.and_then(|items| usize::try_from(items).ok());
+    known.map_or(several.most, |known| known.min(several.most))
+}
+
+/// The server does not serve several items at once: they are asked for one by one for a while.
+pub(super) fn remember_refusal(rules: ItemRules<'_>) {
+    let name = &rules.job.spec.name;
+    tracing::info!(
+        stream = name.as_str(),
+        "the server does not answer for several items of one request; each is requested by itself"
+    );
+    rules.context.source.memory.update(name, |memory| {
+        memory.items = Some(1);
+        memory.found = Some(rules.context.clock.now());
+    });
+}
+
+/// Walks between two steps, the one that is furthest behind first.
+pub(super) struct Waiting<'a> {
+    walks: BTreeMap<(Timestamp, usize), ItemWalk<'a>>,
+    /// How many a request may name.
+    most: usize,
+    /// How many it names now.
+    limit: usize,
+    good: u32,
+}
+
+/// What requests for several items showed.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The fewest items that were too many.
+    too_many: Option<usize>,
+    /// Items were refused or missing together, and served one by one.
+    is_refused: bool,
+}
+
+/// Walks after a step.
+pub(super) struct Advanced<'a> {
+    pub walks: Vec<(ItemWalk<'a>, Progress)>,
+    pub found: Found,
+}
+
+impl<'a> Waiting<'a> {
+    pub(super) fn new(walks: Vec<ItemWalk<'a>>, most: usize) -> Self {
+        let mut waiting = Self {
+            walks: BTreeMap::new(),
+            most,
+            limit: most,
+            good: 0,
+        };
+        walks.into_iter().for_each(|walk| waiting.put_back(walk));
+        waiting
+    }
+
+    /// Whether each walk goes to its end before another one begins.
+    pub(super) fn to_end(&self) -> bool {
+        self.most <= 1
+    }
+
+    pub(super) fn put_back(&mut self, walk: ItemWalk<'a>) {
+        let from = walk.walk.span().map(|(from, _)| from);
+        // Points in the order of the table are written quickest.
+        let from = from.filter(|_| !self.to_end()).unwrap_or(Timestamp::MIN);
+        self.walks.insert((from, walk.place), walk);
+    }
+
+    /// The walks of the next request: the one that is furthest behind, and those beside it with steps of the same length.
+    pub(super) fn next(&mut self) -> Option<Vec<ItemWalk<'a>>> {
+        let (_, first) = self.walks.pop_first()?;
+        let span = first.walk.span();
+        let (Some((from, _)), true) = (span, self.limit > 1) else {
+            return Some(vec![first]);
+        };
+        let step = first.walk.step();
+        let end = scalar::saturating_add(from, step.try_into().unwrap_or_default());
+        let beside = self.walks.range(..(end, 0));
+        let beside = beside.filter(|(_, walk)| walk.walk.step() == step);
+        let beside: Vec<_> = beside.map(|(key, _)| *key).take(self.limit - 1).collect();
+        let mut walks = vec![first];
+        walks.extend(beside.iter().filter_map(|key| self.walks.remove(key)));
+        for walk in &mut walks {
+            walk.walk.meet_at(end);
+        }
+        Some(walks)
+    }
+
+    /// Adjusts how many items a request names; returns whether the server turned out to refuse several.
+    pub(super) fn learn(&mut self, found: &Found) -> bool {
+        if found.is_refused {
+            let is_new = self.most > 1;
+            (self.most, self.limit) = (1, 1);
+            return is_new;
+        }
+        match found.too_many {
+            Some(too_many) => {
+                self.limit = self.limit.min(too_many / 2).max(1);
+                self.good = 0;
+            }
+            None => self.good += 1,
+        }
+        if self.good >= GOOD_REQUESTS {
+            self.limit = (self.limit * 2).min(self.most);
+            self.good = 0;
+        }
+        false
+    }
+}
+
+impl<'a> Advanced<'a> {
+    fn and(mut self, other: Self) -> Self {
+        self.walks.extend(other.walks);
+        let too_many = [self.found.too_many, other.found.too_many];
+        self.found.too_many = too_many.into_iter().flatten().min();
+        self.found.is_refused |= other.found.is_refused;
+        self
+    }
+
+    fn of(walk: ItemWalk<'a>, progress: Progress) -> Self {
+        Self {
+            walks: vec![(walk, progress)],
+            found: Found::default(),
+        }
+    }
+}
+
+/// Why several items are not read by one request.
+enum Split {
+    /// There may be too much of them.
+    TooMany,
+    /// One of them has a row that could not be read.
+    Unreadable,
+    /// The server refuses them, perhaps because of one.
+    Refused,
+    /// The server answered for fewer than were named.
+    Fewer,
+}
+
+/// The response to a request for several items.
+enum Response {
+    Rows(BTreeMap<String, Rows>, WalkFacts, ListEnd),
+    Split(Split),
+    Failed(Failure),
+}
+
+/// Reads a step of each of these walks; with `to_end` all steps of the only one.
+pub(super) fn advance<'a>(
+    rules: ItemRules<'a>,
+    walks: Vec<ItemWalk<'a>>,
+    to_end: bool,
+) -> BoxFuture<'a, Advanced<'a>> {
+    async move {
+        let mut left = Vec::with_capacity(walks.len());
+        let mut advanced = Advanced {
+            walks: Vec::new(),
+            found: Found::default(),
+        };
+        for mut walk in walks {
+            match walk.next() {
+                Some(_) => left.push(walk),
+                None => advanced.walks.push((walk, Progress::Ended)),
+            }
+        }
+        let several = rules.job.spec.several.as_ref();
+        match several.filter(|_| left.len() > 1) {
+            Some(several) => advanced.and(together(rules, several, left).await),
+            None => {
+                for walk in left {
+                    advanced = advanced.and(alone(walk, to_end).await);
+                }
+                advanced
+            }
+        }
+    }
+    .boxed()
+}
+
+async fn alone(mut walk: ItemWalk<'_>, to_end: bool) -> Advanced<'_> {
+    loop {
+        let progress = walk.step_alone().await;
+        if !(to_end && matches!(progress, Progress::More)) {
+            return Advanced::of(walk, progress);
+        }
+    }
+}
+
+async fn together<'a>(
+    rules: ItemRules<'a>,
+    several: &SeveralRules,
+    mut walks: Vec<ItemWalk<'a>>,
+) -> Advanced<'a> {
+    let why = match respond(rules, several, &walks).await {
+        Response::Rows(rows, facts, end) => {
+            match take(several, &mut walks, (rows, facts, &end)).await {
+                Ok(progress) => {
+                    return Advanced {
+                        walks: walks.into_iter().zip(progress).collect(),
+                        found: Found::default(),
+                    };
+                }
+                Err(why) => why,
+            }
+        }
+        Response::Failed(error) => return fail(walks, error),
+        Response::Split(why) => why,
+    };
+    let asked = walks.len();
+    let mut advanced = match why {
+        // Nothing of what such a server returns is whole.
+        Split::Fewer => {
+            let mut advanced = Advanced {
+                walks: Vec::new(),
+                found: Found::default(),
+            };
+            for walk in walks {
+                advanced = advanced.and(alone(walk, false).await);
+            }
+            advanced
+        }
+        _ => {
+            let rest = walks.split_off(asked / 2);
+            let first = advance(rules, walks, false).await;
+            first.and(advance(rules, rest, false).await)
+        }
+    };
+    match why {
+        Split::TooMany => {
+            let before = advanced.found.too_many;
+            advanced.found.too_many = before.into_iter().chain([asked]).min();
+        }
+        Split::Fewer => advanced.found.is_refused = true,
+        Split::Refused if asked == 2 => {
+            let is_served = |(_, progress): &(_, Progress)| {
+                matches!(progress, Progress::More | Progress::Ended)
+            };
+            advanced.found.is_refused |= advanced.walks.iter().all(is_served);
+        }
+        Split::Refused | Split::Unreadable => {}
+    }
+    advanced
+}
+
+/// All walks end for the same reason.
+fn fail(walks: Vec<ItemWalk<'_>>, error: Failure) -> Advanced<'_> {
+    let is_out_of_time = error.http().is_some_and(HttpError::is_out_of_time);
+    let reason = error.to_string();
+    let mut first = Some(error);
+    let mut failed = Vec::with_capacity(walks.len());
+    for mut walk in walks {
+        let progress = match (is_out_of_time, first.take()) {
+            (true, error) => walk.out_of_time(error),
+            (false, Some(error)) => Progress::Failed(error),
+            (false, None) => Progress::FailedLike(reason.clone()),
+        };
+        failed.push((walk, progress));
+    }
+    Advanced {
+        walks: failed,
+        found: Found::default(),
+    }
+}
+
+/// Requests the time that these walks need, all together.
+async fn respond(rules: ItemRules<'_>, several: &SeveralRules, walks: &[ItemWalk<'_>]) -> Response {
+    for walk in walks {
+        if let Err(error) = rules.batch.settle(&key_of(walk.item)).await {
+            return Response::Failed(error);
+        }
+    }
+    let item = named(several, walks);
+    let spans = || walks.iter().filter_map(|walk| walk.walk.span());
+    let (from, to) = (
+        spans().map(|span| span.0).min(),
+        spans().map(|span| span.1).max(),
+    );
+    let span = (from.unwrap_or_default(), to.unwrap_or_default());
+    let effort = Effort {
+        shrinks: Shrinks::OnServerErrors,
+        silences: Effort::FIRST.silences,
+        ..rules.context.effort
+    };
+    let decoder = rules.job.spec.decoder_of_several(several);
+    let request = match rules.request(&item, decoder, span, effort) {
+        Ok(request) => request,
+        Err(error) => return Response::Failed(error),
+    };
+    let (rows, mut inbox) = mpsc::channel(1);
+    let report_page = page_reporter(rules.context, rules.job);
+    let walking = async {
+        let result = walk(&request, &rows, &report_page).await;
+        drop(rows);
+        result
+    };
+    let pages = async {
+        let mut pages = Vec::new();
+        while let Some(Page::Listed(page) | Page::Recheck(page, _)) = inbox.recv().await {
+            pages.push(page);
+        }
+        pages
+    };
+    let (walked, pages) = tokio::join!(walking, pages);
+    let (facts, end) = match walked {
+        Ok(walked) => walked,
+        Err(error) => return refusal(error),
+    };
+    if facts.received > MAX_ROWS {
+        return Response::Split(Split::TooMany);
+    }
+    let column = rules
+        .job
+        .spec
+        .partition
+        .first()
+        .copied()
+        .unwrap_or_default();
+    let parts = tokio::task::spawn_blocking(move || parts(pages, column)).await;
+    match parts {
+        Ok(Ok(Some(rows))) => Response::Rows(rows, facts, end),
+        // Rows that do not tell their item: the server does not know what it was asked for.
+        Ok(Ok(None)) if facts.unidentified > 0 => Response::Split(Split::Refused),
+        Ok(Ok(None)) => Response::Split(Split::Unreadable),
+        Ok(Err(error)) => Response::Failed(error.into()),
+        Err(_) => Response::Failed(Failure::Panicked {
+            stream: rules.job.spec.name.clone(),
+        }),
+    }
+}
+
+/// An item for all of them.
+fn named(several: &SeveralRules, walks: &[ItemWalk<'_>]) -> Item {
+    let ids = walks
+        .iter()
+        .filter_map(|walk| walk.item.variables.get(&several.variable));
+    let ids: Vec<&str> = ids.map(String::as_str).collect();
+    let name = ids.first().copied().unwrap_or_default();
+    Item {
+        name: format!("{name} and {} others", ids.len().saturating_sub(1)),
+        variables: [(several.variable.clone(), ids.join(&several.separator))].into(),
+        ..Item::default()
+    }
+}
+
+fn refusal(error: Failure) -> Response {
+    if is_bad_value(&error) {
+        return Response::Split(Split::Unreadable);
+    }
+    let is_silence = error.http().is_some_and(HttpError::is_silence);
+    if !is_of_the_item(&error) {
+        return Response::Failed(error);
+    }
+    match is_too_much(&error) || is_silence {
+        true => Response::Split(Split::TooMany),
+        false => Response::Split(Split::Refused),
+    }
+}
+
+/// The rows of each item; nothing if they cannot be told apart.
+fn parts(
+    pages: Vec<WaitingRows>,
+    column: usize,
+) -> Result<Option<BTreeMap<String, Rows>>, StoreError> {
+    let mut all: Option<BTreeMap<String, Rows>> = Some(BTreeMap::new());
+    for page in pages {
+        page.each(|rows| {
+            let (Some(so_far), Some(parts)) = (&mut all, rows.by_cell(column)) else {
+                all = None;
+                return Ok(());
+            };
+            for (item, rows) in parts {
+                so_far.entry(item).or_default().append(&rows);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(all)
+}
+
+/// Gives each walk its rows. A walk that received none of its step, or not the last one that it should have, asks alone.
+async fn take(
+    several: &SeveralRules,
+    walks: &mut [ItemWalk<'_>],
+    (mut parts, facts, end): (BTreeMap<String, Rows>, WalkFacts, &ListEnd),
+) -> Result<Vec<Progress>, Split> {
+    let id = |walk: &ItemWalk<'_>| walk.item.variables.get(&several.variable).cloned();
+    let known = |item: &String| walks.iter().any(|walk| id(walk).as_ref() == Some(item));
+    if !parts.keys().all(known) {
+        return Err(Split::Refused);
+    }
+    let mut doubtful = Vec::new();
+    let mut progress: Vec<Option<Progress>> = Vec::with_capacity(walks.len());
+    // Before any row is taken: a server that answers for fewer is not believed in anything.
+    for (place, walk) in walks.iter_mut().enumerate() {
+        progress.push(None);
+        let rows = id(walk).and_then(|id| parts.get(&id));
+        if walk.is_whole(rows) {
+            continue;
+        }
+        let Some(span) = walk.walk.span() else {
+            continue;
+        };
+        match walk.request(span).await {
+            Ok(read) if walk.is_news(&read, rows) => return Err(Split::Fewer),
+            Ok(read) => doubtful.push((place, read)),
+            Err(error) => progress[place] = Some(walk.failed(error)),
+        }
+    }
+    for (place, read) in doubtful {
+        progress[place] = Some(walks[place].accept(read).await);
+    }
+    let mut shared = Some(WalkFacts {
+        received: 0,
+        newest: None,
+        values: Vec::new(),
+        ..facts
+    });
+    let server_time = shared.as_ref().and_then(|facts| facts.server_time);
+    let mut done = Vec::with_capacity(walks.len());
+    for (walk, progress) in walks.iter_mut().zip(progress) {
+        walk.note(shared.take().unwrap_or_default());
+        done.push(match progress {
+            Some(progress) => progress,
+            None => {
+                let rows = id(walk).and_then(|id| parts.remove(&id));
+                walk.take_part(rows.unwrap_or_default(), server_time, end)
+                    .await
+            }
+        });
+    }
+    Ok(done)
+}
