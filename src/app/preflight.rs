@@ -110,6 +110,10 @@ impl App {
                 found.add(&spec.name, ProbeResult::NotProbed, None);
                 continue;
             }
+            if let Some(message) = spec.unset() {
+                found.add(&spec.name, ProbeResult::NotProbed, Some(message));
+                continue;
+            }
             let item = match &job {
                 Some(job) => one_item(job, &source, || mirror.and_then(|path| reader(path).ok())),
                 None => Ok(Some(Item::default())),

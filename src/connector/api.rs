@@ -102,6 +102,8 @@ pub struct StreamSpec {
     pub removed: Removed,
     /// The column that marks a removed row.
     pub removed_status: Option<(usize, Vec<String>)>,
+    /// Settings without which it is not requested.
+    pub needs: Vec<String>,
     /// The vendor may refuse it.
     pub optional: bool,
     /// The members that a row in its short form has none of: what it lacks keeps its last value. Empty where
@@ -294,6 +296,15 @@ impl StreamSpec {
             false => column.clone(),
         });
         self.decoder_of(read.collect())
+    }
+
+    /// Why the stream is not requested: a setting that it needs is empty.
+    pub fn unset(&self) -> Option<String> {
+        let is_empty = |name: &&String| self.settings.get(*name).is_none_or(String::is_empty);
+        let name = self.needs.iter().find(is_empty)?;
+        Some(format!(
+            "not requested, because the source's setting `{name}` is empty"
+        ))
     }
 
     /// A column that is read in another way than the connector writes it, and is the same for all others.

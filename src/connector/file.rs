@@ -190,6 +190,9 @@ pub struct StreamConfig {
     /// Sensitive, or contained in another stream: `rollbook init` writes it as a comment, for an admin to enable.
     #[serde(default)]
     pub opt_in: bool,
+    /// Settings without which it cannot be requested: while one is empty, nothing is sent and the stream is not served.
+    #[serde(default)]
+    pub needs: Vec<String>,
     /// A vendor may not serve it, or the licence may forbid it: 403, 404 and 405 are reported and the job continues;
     /// nothing is removed.
     #[serde(default)]
@@ -452,7 +455,7 @@ pub struct ForEach {
     /// Variables and the columns of `stream` that fill them.
     #[serde(default)]
     pub take: BTreeMap<String, String>,
-    /// An item is skipped while these variables have the values of its last complete walk, unless all are empty.
+    /// An item is skipped while these variables have the values of its last complete walk; a time series not if all are empty.
     #[serde(default)]
     pub skip_while_same: Vec<String>,
     /// The variable with the number of rows that the vendor holds of an item: one with `0` is not read.

@@ -150,7 +150,7 @@ pub fn item(spec: &StreamSpec, variables: Variables, from_row: bool) -> Item {
     };
     Item {
         name,
-        same: is_told.then(|| values.join(" ")),
+        same: (!values.is_empty()).then(|| values.join(" ")),
         is_empty: from_row && is_empty,
         partition,
         variables,

@@ -33,7 +33,7 @@ pub(super) fn moved(
         let before = known
             .get(&item.name)
             .and_then(|before| before.same.as_ref());
-        is_told(item) && before == item.same.as_ref()
+        item.same.is_some() && before == item.same.as_ref()
     };
     let moved = items.iter().filter(|item| !is_as_known(item));
     Some(moved.cloned().collect())
@@ -107,10 +107,10 @@ mod tests {
         };
         for (what, last_full, every, expected) in [
             (
-                "moved, new, and without a word",
+                "moved, new, and nothing to go by; empty values are those of before",
                 Some(time(5)),
                 day,
-                Some("bcde"),
+                Some("bcd"),
             ),
             ("never read in full", None, day, None),
             (

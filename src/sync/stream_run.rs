@@ -298,8 +298,11 @@ impl StreamRun<'_> {
         memory.update(&stream.spec.name, |memory| memory.refusal = None);
     }
 
-    /// A stream that the vendor did not serve today is requested by a person's command only.
+    /// A stream that the vendor did not serve today is requested by a person's command only; one that lacks a setting never.
     fn not_requested(&self, stream: &StreamJob) -> Option<StreamReport> {
+        if let Some(message) = stream.spec.unset() {
+            return Some(not_served(stream, message, Duration::ZERO));
+        }
         let is_scheduled = !matches!(self.options.cause, Cause::Command | Cause::Approval);
         let refusal = self.job.source.memory.get(&stream.spec.name).refusal?;
         let wait = refusal.lasts(self.clock.now())?;

@@ -17,8 +17,8 @@ use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 
 use self::batch::StepBatch;
-use self::item::{ItemRules, ItemWalk, Progress};
-use self::several::Waiting;
+use self::item::{ItemProgress, ItemRules, ItemWalk};
+use self::several::WaitingWalks;
 use self::span::Begin;
 use super::error::Failure;
 use super::items::{Item, items};
@@ -139,7 +139,7 @@ pub async fn read(
     if report.refused.len() == items.len() && report.failure.is_none() {
         report.failure = refusal;
     }
-    // Progress is no failure; none at all is one.
+    // ItemProgress is no failure; none at all is one.
     if report.steps == 0 && report.failure.is_none() {
         report.failure = report.out_of_time.take();
     }
@@ -181,7 +181,7 @@ impl Walks<'_> {
                 ItemWalk::begin(rules, item, place, before, begin)
             });
         let most = most.min(several::most(rules));
-        let mut waiting = Waiting::new(begun.collect(), most);
+        let mut waiting = WaitingWalks::new(begun.collect(), most);
         let in_flight = self.context.source.in_flight.max(1);
         let mut under_way = FuturesUnordered::new();
         let mut refusal = None;
@@ -200,7 +200,7 @@ impl Walks<'_> {
             for (walk, progress) in advanced.walks {
                 let item = walk.item;
                 let progress = match progress {
-                    Progress::More => {
+                    ItemProgress::More => {
                         waiting.put_back(walk);
                         continue;
                     }
@@ -210,13 +210,13 @@ impl Walks<'_> {
                 report.add(part);
                 known.insert(key_of(item), checkpoint);
                 let error = match progress {
-                    Progress::More | Progress::Ended => continue,
-                    Progress::FailedLike(reason) => {
+                    ItemProgress::More | ItemProgress::Ended => continue,
+                    ItemProgress::FailedLike(reason) => {
                         report.failed.push((item.name.clone(), reason));
                         continue;
                     }
-                    Progress::Failed(error @ Failure::Store(_)) => return Err(error),
-                    Progress::Failed(error) => error,
+                    ItemProgress::Failed(error @ Failure::Store(_)) => return Err(error),
+                    ItemProgress::Failed(error) => error,
                 };
                 let reason = (item.name.clone(), error.to_string());
                 if error

@@ -86,6 +86,7 @@ impl Builder<'_> {
         let page = self.page(&stream.page);
         self.check_headers();
         let items_every = self.for_each();
+        let needs = self.needs();
         let lacks = self.lacks();
         let person = self.person(&columns);
         let history = self.history();
@@ -116,6 +117,7 @@ impl Builder<'_> {
             since,
             removed: stream.removed.clone(),
             removed_status,
+            needs,
             optional: stream.optional,
             lacks,
             time_zone: self.connector.time_zone.clone(),
@@ -363,6 +365,20 @@ impl Builder<'_> {
                 Some("add one, such as `user_id = \"= {user_id} : text\"`".into()),
             );
         }
+    }
+
+    fn needs(&mut self) -> Vec<String> {
+        let settings = &self.connector.settings;
+        let unknown = |name: &&String| !settings.contains_key(*name);
+        if let Some(name) = self.stream.needs.iter().find(unknown) {
+            let help = advice(name, settings.keys().map(String::as_str));
+            self.problem(
+                &["needs"],
+                format!("there is no setting `{name}`"),
+                Some(help),
+            );
+        }
+        self.stream.needs.clone()
     }
 
     /// Checks what the stream is read for; returns how often a list is read for all of it.

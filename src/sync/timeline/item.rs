@@ -52,7 +52,7 @@ pub(super) struct ItemWalk<'a> {
 }
 
 /// What follows from a step.
-pub(super) enum Progress {
+pub(super) enum ItemProgress {
     /// There is another one.
     More,
     /// The item was read to its end, or as far as this run reads it.
@@ -83,7 +83,9 @@ impl<'a> ItemWalk<'a> {
         begin: Begin,
     ) -> Option<Self> {
         let same = item.same.as_ref();
-        let is_same = |before: &Checkpoint| before.same.is_some() && before.same.as_ref() == same;
+        // Without a value nothing says that it did not move.
+        let same = same.filter(|same| !same.trim().is_empty());
+        let is_same = |before: &Checkpoint| same.is_some() && before.same.as_ref() == same;
         let nothing_new = before.as_ref().is_some_and(is_same);
         let span = span_of(rules, item, before.as_ref(), begin)?;
         if item.is_empty || (nothing_new && !span.reads_unchanged()) {
@@ -152,7 +154,7 @@ impl<'a> ItemWalk<'a> {
         rows: Rows,
         server_time: Option<Timestamp>,
         end: &ListEnd,
-    ) -> Progress {
+    ) -> ItemProgress {
         let facts = WalkFacts {
             received: rows.received() as u64,
             newest: self.newest(&rows),
@@ -172,9 +174,9 @@ impl<'a> ItemWalk<'a> {
     }
 
     /// Reads one step with a request of its own.
-    pub(super) async fn step_alone(&mut self) -> Progress {
+    pub(super) async fn step_alone(&mut self) -> ItemProgress {
         let Some(span) = self.next() else {
-            return Progress::Ended;
+            return ItemProgress::Ended;
         };
         let read = match self.rules.batch.settle(&key_of(self.item)).await {
             Ok(()) => self.request(span).await,
@@ -193,16 +195,16 @@ impl<'a> ItemWalk<'a> {
     }
 
     /// The step where the walk is was read.
-    pub(super) async fn accept(&mut self, read: Read) -> Progress {
+    pub(super) async fn accept(&mut self, read: Read) -> ItemProgress {
         match self.take(read).await {
             Ok(progress) => progress,
-            Err(error) => Progress::Failed(error),
+            Err(error) => ItemProgress::Failed(error),
         }
     }
 
-    async fn take(&mut self, read: Read) -> Result<Progress, Failure> {
+    async fn take(&mut self, read: Read) -> Result<ItemProgress, Failure> {
         let Some((from, to)) = self.walk.span() else {
-            return Ok(Progress::Ended);
+            return Ok(ItemProgress::Ended);
         };
         self.attempts = 0;
         self.walk.done(read.facts.received);
@@ -211,6 +213,7 @@ impl<'a> ItemWalk<'a> {
         if read.contradiction.is_none() {
             let (newest, server_time) = (read.facts.newest, read.facts.server_time);
             self.span.advance(&mut self.checkpoint, newest, server_time);
+            self.span.pass(&mut self.checkpoint, to, server_time);
             if to >= self.span.end {
                 let same = self.item.same.clone();
                 self.span
@@ -226,36 +229,36 @@ impl<'a> ItemWalk<'a> {
             let location = format!("{} {}", self.item.name, scalar::to_canonical(from));
             let location = location.trim().to_owned();
             self.report.incomplete.push((location, why.to_string()));
-            return Ok(Progress::Ended);
+            return Ok(ItemProgress::Ended);
         }
         // Going on would move the checkpoint past rows that were not applied.
         if done == Step::Held {
-            return Ok(Progress::Ended);
+            return Ok(ItemProgress::Ended);
         }
         self.report.steps += 1;
         Ok(match self.walk.span() {
-            Some(_) => Progress::More,
-            None => Progress::Ended,
+            Some(_) => ItemProgress::More,
+            None => ItemProgress::Ended,
         })
     }
 
     /// The step where the walk is could not be read.
-    pub(super) fn failed(&mut self, error: Failure) -> Progress {
+    pub(super) fn failed(&mut self, error: Failure) -> ItemProgress {
         self.attempts += error.http().map_or(1, HttpError::attempts);
         match self.after_failure(error) {
-            AfterFailure::Continue => Progress::More,
+            AfterFailure::Continue => ItemProgress::More,
             AfterFailure::Unfinished(error) => self.out_of_time(Some(error)),
-            AfterFailure::Fail(error) => Progress::Failed(error),
+            AfterFailure::Fail(error) => ItemProgress::Failed(error),
         }
     }
 
     /// The run is over; the next one continues here.
-    pub(super) fn out_of_time(&mut self, error: Option<Failure>) -> Progress {
+    pub(super) fn out_of_time(&mut self, error: Option<Failure>) -> ItemProgress {
         let from = self.walk.span().map(|(from, _)| from);
         let location = from.map(|from| (self.item.name.clone(), from));
         self.report.unfinished.extend(location);
         self.report.out_of_time = self.report.out_of_time.take().or(error);
-        Progress::Ended
+        ItemProgress::Ended
     }
 
     /// What was found besides this item's rows.

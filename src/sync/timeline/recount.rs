@@ -29,6 +29,10 @@ impl Walks<'_> {
             if !report.is_whole() || self.rules.writing == Writing::Dry {
                 return Ok(());
             }
+            // Of items without a row nothing was ever read.
+            if group.checkpoints(known).next().is_none() {
+                continue;
+            }
             let gap = group.gap(known);
             let Some(settled) = group.settled_gap(known) else {
                 self.settle(&group, gap, known).await?;

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::item::{ItemRules, ItemWalk, Progress, is_bad_value, is_too_much};
+use super::item::{ItemProgress, ItemRules, ItemWalk, is_bad_value, is_too_much};
 use super::key_of;
 use crate::connector::api::SeveralRules;
 use crate::connector::paging::ListEnd;
@@ -54,7 +54,7 @@ pub(super) fn remember_refusal(rules: ItemRules<'_>) {
 }
 
 /// Walks between two steps, the one that is furthest behind first.
-pub(super) struct Waiting<'a> {
+pub(super) struct WaitingWalks<'a> {
     walks: BTreeMap<(Timestamp, usize), ItemWalk<'a>>,
     /// How many a request may name.
     most: usize,
@@ -65,7 +65,7 @@ pub(super) struct Waiting<'a> {
 
 /// What requests for several items showed.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct SharedFindings {
     /// The fewest items that were too many.
     too_many: Option<usize>,
     /// Items were refused or missing together, and served one by one.
@@ -74,11 +74,11 @@ pub(super) struct Found {
 
 /// Walks after a step.
 pub(super) struct Advanced<'a> {
-    pub walks: Vec<(ItemWalk<'a>, Progress)>,
-    pub found: Found,
+    pub walks: Vec<(ItemWalk<'a>, ItemProgress)>,
+    pub found: SharedFindings,
 }
 
-impl<'a> Waiting<'a> {
+impl<'a> WaitingWalks<'a> {
     pub(super) fn new(walks: Vec<ItemWalk<'a>>, most: usize) -> Self {
         let mut waiting = Self {
             walks: BTreeMap::new(),
@@ -123,7 +123,7 @@ impl<'a> Waiting<'a> {
     }
 
     /// Adjusts how many items a request names; returns whether the server turned out to refuse several.
-    pub(super) fn learn(&mut self, found: &Found) -> bool {
+    pub(super) fn learn(&mut self, found: &SharedFindings) -> bool {
         if found.is_refused {
             let is_new = self.most > 1;
             (self.most, self.limit) = (1, 1);
@@ -153,10 +153,10 @@ impl<'a> Advanced<'a> {
         self
     }
 
-    fn of(walk: ItemWalk<'a>, progress: Progress) -> Self {
+    fn of(walk: ItemWalk<'a>, progress: ItemProgress) -> Self {
         Self {
             walks: vec![(walk, progress)],
-            found: Found::default(),
+            found: SharedFindings::default(),
         }
     }
 }
@@ -174,7 +174,7 @@ enum Split {
 }
 
 /// The response to a request for several items.
-enum Response {
+enum SharedResponse {
     Rows(BTreeMap<String, Rows>, WalkFacts, ListEnd),
     Split(Split),
     Failed(Failure),
@@ -190,12 +190,12 @@ pub(super) fn advance<'a>(
         let mut left = Vec::with_capacity(walks.len());
         let mut advanced = Advanced {
             walks: Vec::new(),
-            found: Found::default(),
+            found: SharedFindings::default(),
         };
         for mut walk in walks {
             match walk.next() {
                 Some(_) => left.push(walk),
-                None => advanced.walks.push((walk, Progress::Ended)),
+                None => advanced.walks.push((walk, ItemProgress::Ended)),
             }
         }
         let several = rules.job.spec.several.as_ref();
@@ -215,7 +215,7 @@ pub(super) fn advance<'a>(
 async fn alone(mut walk: ItemWalk<'_>, to_end: bool) -> Advanced<'_> {
     loop {
         let progress = walk.step_alone().await;
-        if !(to_end && matches!(progress, Progress::More)) {
+        if !(to_end && matches!(progress, ItemProgress::More)) {
             return Advanced::of(walk, progress);
         }
     }
@@ -227,19 +227,19 @@ async fn together<'a>(
     mut walks: Vec<ItemWalk<'a>>,
 ) -> Advanced<'a> {
     let why = match respond(rules, several, &walks).await {
-        Response::Rows(rows, facts, end) => {
+        SharedResponse::Rows(rows, facts, end) => {
             match take(several, &mut walks, (rows, facts, &end)).await {
                 Ok(progress) => {
                     return Advanced {
                         walks: walks.into_iter().zip(progress).collect(),
-                        found: Found::default(),
+                        found: SharedFindings::default(),
                     };
                 }
                 Err(why) => why,
             }
         }
-        Response::Failed(error) => return fail(walks, error),
-        Response::Split(why) => why,
+        SharedResponse::Failed(error) => return fail(walks, error),
+        SharedResponse::Split(why) => why,
     };
     let asked = walks.len();
     let mut advanced = match why {
@@ -247,7 +247,7 @@ async fn together<'a>(
         Split::Fewer => {
             let mut advanced = Advanced {
                 walks: Vec::new(),
-                found: Found::default(),
+                found: SharedFindings::default(),
             };
             for walk in walks {
                 advanced = advanced.and(alone(walk, false).await);
@@ -267,8 +267,8 @@ async fn together<'a>(
         }
         Split::Fewer => advanced.found.is_refused = true,
         Split::Refused if asked == 2 => {
-            let is_served = |(_, progress): &(_, Progress)| {
-                matches!(progress, Progress::More | Progress::Ended)
+            let is_served = |(_, progress): &(_, ItemProgress)| {
+                matches!(progress, ItemProgress::More | ItemProgress::Ended)
             };
             advanced.found.is_refused |= advanced.walks.iter().all(is_served);
         }
@@ -286,22 +286,26 @@ fn fail(walks: Vec<ItemWalk<'_>>, error: Failure) -> Advanced<'_> {
     for mut walk in walks {
         let progress = match (is_out_of_time, first.take()) {
             (true, error) => walk.out_of_time(error),
-            (false, Some(error)) => Progress::Failed(error),
-            (false, None) => Progress::FailedLike(reason.clone()),
+            (false, Some(error)) => ItemProgress::Failed(error),
+            (false, None) => ItemProgress::FailedLike(reason.clone()),
         };
         failed.push((walk, progress));
     }
     Advanced {
         walks: failed,
-        found: Found::default(),
+        found: SharedFindings::default(),
     }
 }
 
 /// Requests the time that these walks need, all together.
-async fn respond(rules: ItemRules<'_>, several: &SeveralRules, walks: &[ItemWalk<'_>]) -> Response {
+async fn respond(
+    rules: ItemRules<'_>,
+    several: &SeveralRules,
+    walks: &[ItemWalk<'_>],
+) -> SharedResponse {
     for walk in walks {
         if let Err(error) = rules.batch.settle(&key_of(walk.item)).await {
-            return Response::Failed(error);
+            return SharedResponse::Failed(error);
         }
     }
     let item = named(several, walks);
@@ -319,7 +323,7 @@ async fn respond(rules: ItemRules<'_>, several: &SeveralRules, walks: &[ItemWalk
     let decoder = rules.job.spec.decoder_of_several(several);
     let request = match rules.request(&item, decoder, span, effort) {
         Ok(request) => request,
-        Err(error) => return Response::Failed(error),
+        Err(error) => return SharedResponse::Failed(error),
     };
     let (rows, mut inbox) = mpsc::channel(1);
     let report_page = page_reporter(rules.context, rules.job);
@@ -341,7 +345,7 @@ async fn respond(rules: ItemRules<'_>, several: &SeveralRules, walks: &[ItemWalk
         Err(error) => return refusal(error),
     };
     if facts.received > MAX_ROWS {
-        return Response::Split(Split::TooMany);
+        return SharedResponse::Split(Split::TooMany);
     }
     let column = rules
         .job
@@ -352,12 +356,12 @@ async fn respond(rules: ItemRules<'_>, several: &SeveralRules, walks: &[ItemWalk
         .unwrap_or_default();
     let parts = tokio::task::spawn_blocking(move || parts(pages, column)).await;
     match parts {
-        Ok(Ok(Some(rows))) => Response::Rows(rows, facts, end),
+        Ok(Ok(Some(rows))) => SharedResponse::Rows(rows, facts, end),
         // Rows that do not tell their item: the server does not know what it was asked for.
-        Ok(Ok(None)) if facts.unidentified > 0 => Response::Split(Split::Refused),
-        Ok(Ok(None)) => Response::Split(Split::Unreadable),
-        Ok(Err(error)) => Response::Failed(error.into()),
-        Err(_) => Response::Failed(Failure::Panicked {
+        Ok(Ok(None)) if facts.unidentified > 0 => SharedResponse::Split(Split::Refused),
+        Ok(Ok(None)) => SharedResponse::Split(Split::Unreadable),
+        Ok(Err(error)) => SharedResponse::Failed(error.into()),
+        Err(_) => SharedResponse::Failed(Failure::Panicked {
             stream: rules.job.spec.name.clone(),
         }),
     }
@@ -377,17 +381,17 @@ fn named(several: &SeveralRules, walks: &[ItemWalk<'_>]) -> Item {
     }
 }
 
-fn refusal(error: Failure) -> Response {
+fn refusal(error: Failure) -> SharedResponse {
     if is_bad_value(&error) {
-        return Response::Split(Split::Unreadable);
+        return SharedResponse::Split(Split::Unreadable);
     }
     let is_silence = error.http().is_some_and(HttpError::is_silence);
     if !is_of_the_item(&error) {
-        return Response::Failed(error);
+        return SharedResponse::Failed(error);
     }
     match is_too_much(&error) || is_silence {
-        true => Response::Split(Split::TooMany),
-        false => Response::Split(Split::Refused),
+        true => SharedResponse::Split(Split::TooMany),
+        false => SharedResponse::Split(Split::Refused),
     }
 }
 
@@ -417,14 +421,14 @@ async fn take(
     several: &SeveralRules,
     walks: &mut [ItemWalk<'_>],
     (mut parts, facts, end): (BTreeMap<String, Rows>, WalkFacts, &ListEnd),
-) -> Result<Vec<Progress>, Split> {
+) -> Result<Vec<ItemProgress>, Split> {
     let id = |walk: &ItemWalk<'_>| walk.item.variables.get(&several.variable).cloned();
     let known = |item: &String| walks.iter().any(|walk| id(walk).as_ref() == Some(item));
     if !parts.keys().all(known) {
         return Err(Split::Refused);
     }
     let mut doubtful = Vec::new();
-    let mut progress: Vec<Option<Progress>> = Vec::with_capacity(walks.len());
+    let mut progress: Vec<Option<ItemProgress>> = Vec::with_capacity(walks.len());
     // Before any row is taken: a server that answers for fewer is not believed in anything.
     for (place, walk) in walks.iter_mut().enumerate() {
         progress.push(None);

@@ -114,6 +114,13 @@ impl Span {
             .max(newest.map(|newest| newest.min(limit)));
     }
 
+    /// A step up to here was read: behind the newest point there is nothing up to it, which the next run walks through at
+    /// once if this one ends before the walk does.
+    pub fn pass(&self, checkpoint: &mut Checkpoint, to: Timestamp, server_time: Option<Timestamp>) {
+        let to = to.min(self.limit(server_time));
+        checkpoint.walked_to = checkpoint.walked_to.max(Some(to));
+    }
+
     /// The last step was read, with this newest point in it.
     pub fn finish(
         &self,

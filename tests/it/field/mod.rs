@@ -21,5 +21,6 @@ mod roster;
 mod rows;
 mod series;
 mod server;
+mod several;
 mod texts;
 mod totals;
