@@ -74,6 +74,12 @@ impl SimulatedAccount for Wapi {
             ("reflections", series.reflections()),
             ("reflection_states", series.reflection_states()),
             ("wevents", series.events()),
+            ("ltu_files", series.files()),
+            ("command_groups", series.command_groups()),
+            ("reflection_templates", series.templates()),
+            ("extended_properties", series.extended_properties()),
+            ("countries", series.countries()),
+            ("cultures", series.cultures()),
             ("wevent_categories", series.event_categories()),
             ("wevent_types", series.event_types()),
         ];

@@ -28,6 +28,7 @@ impl Format {
         path: &'a str,
         params: &Params,
         headers: &HeaderMap,
+        xml_unless_named: bool,
     ) -> (&'a str, Self) {
         for (word, format) in WORDS {
             if let Some(stem) = path
@@ -49,6 +50,7 @@ impl Format {
         };
         let negotiate = named
             .or(prefix)
+            .or(xml_unless_named.then_some(Self::Xml))
             .or_else(|| by_header(header::ACCEPT))
             .or_else(|| by_header(header::CONTENT_TYPE));
         (path, negotiate.unwrap_or(Self::Json))

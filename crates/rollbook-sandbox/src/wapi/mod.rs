@@ -4,6 +4,7 @@
 //! serves both hosts, the authorization server and the API.
 
 mod account;
+mod commands;
 mod errors;
 mod flat;
 mod formats;

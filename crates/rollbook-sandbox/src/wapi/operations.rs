@@ -36,6 +36,13 @@ pub(super) enum Operation {
     GetWEventCategories,
     GetWEventTypes,
     GetWums,
+    GetFileLtus,
+    GetCommandGroups,
+    GetCommandGroup,
+    GetTemplates,
+    GetExtendedProperties,
+    GetCountries,
+    GetCultures,
 }
 
 use Operation::*;
@@ -64,6 +71,13 @@ const NAMES: &[(&str, Operation)] = &[
     ("GetReflectionStates", GetReflectionStates),
     ("GetWEventCategories", GetWEventCategories),
     ("GetWEventTypes", GetWEventTypes),
+    ("GetFileLTUs", GetFileLtus),
+    ("GetReflectionCommandGroups", GetCommandGroups),
+    ("GetReflectionCommandGroup", GetCommandGroup),
+    ("GetReflectionTemplates", GetTemplates),
+    ("GetExtendedProperties", GetExtendedProperties),
+    ("GetCountries", GetCountries),
+    ("GetCultures", GetCultures),
 ];
 
 impl Operation {
@@ -71,7 +85,12 @@ impl Operation {
     pub(super) fn needs_user(self) -> bool {
         !matches!(
             self,
-            GetReflectionStates | GetWEventCategories | GetWEventTypes | GetWums
+            GetReflectionStates
+                | GetWEventCategories
+                | GetWEventTypes
+                | GetWums
+                | GetCountries
+                | GetCultures
         )
     }
 }
@@ -104,7 +123,7 @@ pub(super) fn find(path: &str, mut params: Params, switches: &Switches) -> Route
     let lower: Vec<String> = words.iter().map(|word| word.to_ascii_lowercase()).collect();
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
     if let ["json" | "xml" | "csv" | "jsv", "reply", name] = lower.as_slice() {
-        return by_name(name, params);
+        return by_name(name, params, switches);
     }
     if switches.routes == Routes::ReplyOnly {
         return Route::Unknown;
@@ -115,6 +134,8 @@ pub(super) fn find(path: &str, mut params: Params, switches: &Switches) -> Route
         ["reflectionstate"] => Some(GetReflectionStates),
         ["weventcategory"] => Some(GetWEventCategories),
         ["weventtype"] => Some(GetWEventTypes),
+        ["country"] if switches.places => Some(GetCountries),
+        ["culture"] if switches.places => Some(GetCultures),
         ["wum", kind] => {
             params.put("kind", kind);
             Some(GetWums)
@@ -156,8 +177,13 @@ fn below_account(
         ["point", _] if !data_point => (GetPoints, &[("DataIDs", 2)]),
         ["pointgroup", "split" | "period", _] => (GetPointGroups, &[("DataID", 3)]),
         ["ltu"] => (GetLtus, &[]),
+        ["ltu", "extendproperty"] => (GetExtendedProperties, &[]),
         ["ltu", _] => (GetLtu, &[("LTUID", 2)]),
         ["reflection"] => (GetReflections, &[]),
+        ["reflection", "commandgroup"] => (GetCommandGroups, &[]),
+        ["reflection", "commandgroup", _] => (GetCommandGroup, &[("GroupID", 3)]),
+        ["reflectiontemplate"] => (GetTemplates, &[]),
+        ["fileltu"] => (GetFileLtus, &[]),
         ["reflection", _] => (GetReflection, &[("ReflectionID", 2)]),
         ["reflection", _, "data"] => (GetReflectionDatas, &[("ReflectionID", 2)]),
         ["wevent"] => (GetWEvents, &[]),
@@ -166,12 +192,16 @@ fn below_account(
     })
 }
 
-fn by_name(name: &str, mut params: Params) -> Route {
+fn by_name(name: &str, mut params: Params, switches: &Switches) -> Route {
     if let Some((_, operation)) = NAMES
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name))
     {
-        return Route::Read(*operation, params);
+        let is_place = matches!(operation, GetCountries | GetCultures);
+        return match is_place && !switches.places {
+            true => Route::Unknown,
+            false => Route::Read(*operation, params),
+        };
     }
     // `GetWUMUnitItems`: one name for each reference list.
     if let Some(kind) = name.strip_prefix("getwum") {
@@ -217,6 +247,17 @@ mod tests {
                 "unitfamily",
             ),
             ("/json/reply/getpoints", GetPoints, "x", ""),
+            ("/WAC1/FileLTU", GetFileLtus, "wac", "WAC1"),
+            ("/WAC1/Reflection/CommandGroup", GetCommandGroups, "x", ""),
+            (
+                "/WAC1/Reflection/CommandGroup/5001",
+                GetCommandGroup,
+                "groupid",
+                "5001",
+            ),
+            ("/WAC1/ReflectionTemplate", GetTemplates, "x", ""),
+            ("/WAC1/LTU/ExtendProperty", GetExtendedProperties, "x", ""),
+            ("/Country", GetCountries, "x", ""),
             (
                 "/WAC1/PointGroup/Split/9001",
                 GetPointGroups,

@@ -4,7 +4,7 @@ use super::errors::Failure;
 use super::operations::{Operation, Params};
 use super::points::{Point, Reading, Series};
 use super::record::{Field, Record};
-use super::switches::{Container, PointIdKey, PointKeys, Switches};
+use super::switches::{Container, PointIdKey, PointKeys, Several, Switches};
 use super::{WAC, WOC, Wapi};
 use crate::calendar::morning;
 
@@ -118,6 +118,32 @@ impl Wapi {
             Operation::GetReflectionStates => Payload::List(series.reflection_states()),
             Operation::GetWEventCategories => Payload::List(series.event_categories()),
             Operation::GetWEventTypes => Payload::List(series.event_types()),
+            Operation::GetFileLtus => self.container(
+                "ltu_files",
+                "FileLTUs",
+                "FileLTUContainer",
+                series.files(),
+                params,
+            )?,
+            Operation::GetCommandGroups => self.container(
+                "command_groups",
+                "ReflectionCommandGroups",
+                "ReflectionCommandGroupContainer",
+                series.command_groups(),
+                params,
+            )?,
+            Operation::GetCommandGroup => {
+                let group = id(params, "GroupID")?;
+                let found = one(series.command_groups(), params, "GroupID")?;
+                match found {
+                    Payload::One(record) => Payload::One(series.with_items(record, group)),
+                    list => list,
+                }
+            }
+            Operation::GetTemplates => Payload::List(series.templates()),
+            Operation::GetExtendedProperties => Payload::List(series.extended_properties()),
+            Operation::GetCountries => Payload::List(series.countries()),
+            Operation::GetCultures => Payload::List(series.cultures()),
             Operation::GetWums => match series.wums(params.get("kind").unwrap_or_default()) {
                 rows if rows.is_empty() => return Err(Failure::NoRoute),
                 rows => Payload::List(rows),
@@ -174,12 +200,18 @@ impl Wapi {
             .collect::<Result<_, _>>()?;
         let (from, to) = window(params, series.day)?;
         let mut rows = Vec::new();
-        for id in &ids {
+        let asked = match (ids.len(), self.switches.several) {
+            (0 | 1, _) | (_, Several::Served | Several::Untold) => ids.len(),
+            (_, Several::First) => 1,
+            (_, Several::Refused) => return Err(Failure::Argument),
+        };
+        let is_told = ids.len() > 1 && self.switches.several != Several::Untold;
+        for id in ids.iter().take(asked) {
             let data = series
                 .served_datas()
                 .find(|data| data.id == *id)
                 .ok_or(Failure::NotExist)?;
-            let named = (ids.len() > 1).then_some(*id);
+            let named = is_told.then_some(*id);
             let points = series.between(data, from, to);
             rows.extend(
                 points

@@ -46,7 +46,8 @@ impl Wapi {
                 .map(|(name, value)| (name.to_ascii_lowercase(), value))
                 .collect(),
         );
-        let (path, format) = Format::negotiate(parts.uri.path(), &params, &parts.headers);
+        let xml = self.switches.xml_unless_named;
+        let (path, format) = Format::negotiate(parts.uri.path(), &params, &parts.headers, xml);
         let token = bearer(&parts.headers)
             .or(params.get("access_token"))
             .or(params.get("oauth_token"));

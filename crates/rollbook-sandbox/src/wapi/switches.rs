@@ -96,6 +96,18 @@ choice! { /// REST route of points (wapi.md 12 A12).
         DataPoint,
     }
 }
+choice! { /// The response to a request for several Datas.
+    Several {
+        /// The points of all of them, each with its Data.
+        #[default] Served,
+        /// The points of all, and none says which Data it is of.
+        Untold,
+        /// The points of the first one only.
+        First,
+        /// `ArgumentException`.
+        Refused,
+    }
+}
 choice! { /// Whether the application may use the password grant (wapi.md 2.3).
     PasswordGrant {
         /// It may.
@@ -193,6 +205,12 @@ pub struct Switches {
     pub routes: Routes,
     /// wapi.md 12 A12.
     pub points_route: PointsRoute,
+    /// wapi.md 12 A57: whether countries and cultures are served.
+    pub places: bool,
+    /// wapi.md 3.2: without a suffix or `format=` the response is XML, whatever the headers ask for.
+    pub xml_unless_named: bool,
+    /// wapi.md 7 rule 3: how a request for several Datas is answered.
+    pub several: Several,
     /// Whether the list of Flux holds the short form.
     pub short_lists: bool,
     /// Format of dates in JSON.
@@ -247,6 +265,9 @@ impl Default for Switches {
             max_events: 5_000,
             routes: Routes::default(),
             points_route: PointsRoute::default(),
+            places: true,
+            xml_unless_named: false,
+            several: Several::default(),
             short_lists: true,
             dates: DateStyle::default(),
             unset_dates: UnsetDates::default(),

@@ -36,6 +36,24 @@ async fn every_described_row_is_served_once() {
         ("wum_functions", "/WUM/Function".to_owned(), false),
         ("wum_materials", "/WUM/Material".to_owned(), false),
         ("wum_types", "/json/reply/GetWUMTypes".to_owned(), false),
+        ("ltu_files", format!("{account}/FileLTU"), true),
+        (
+            "command_groups",
+            format!("{account}/Reflection/CommandGroup"),
+            true,
+        ),
+        (
+            "reflection_templates",
+            format!("{account}/ReflectionTemplate"),
+            false,
+        ),
+        (
+            "extended_properties",
+            format!("{account}/LTU/ExtendProperty"),
+            false,
+        ),
+        ("countries", "/Country".to_owned(), false),
+        ("cultures", "/json/reply/GetCultures".to_owned(), false),
     ] {
         let found = if paged {
             walk(&harness, &path, 7).await
