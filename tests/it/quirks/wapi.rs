@@ -212,7 +212,7 @@ async fn every_stream_of_wapi_is_read_and_costs_little() {
     // The next morning.
     let harness = Harness::open(&checked, folder.path(), &[]).await;
     let control = harness.sandbox.control("wapi").expect("its control");
-    control.edits.after_page("ltu_files", 0, Change::Delete(0));
+    control.edits.after_page("ltu_files", 0, Change::Delete(1));
     harness.run(false).await;
     harness.run(false).await;
     let second = harness.content();
