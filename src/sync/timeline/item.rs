@@ -213,7 +213,9 @@ impl<'a> ItemWalk<'a> {
         if read.contradiction.is_none() {
             let (newest, server_time) = (read.facts.newest, read.facts.server_time);
             self.span.advance(&mut self.checkpoint, newest, server_time);
-            self.span.pass(&mut self.checkpoint, to, server_time);
+            if read.facts.received == 0 {
+                self.span.pass(&mut self.checkpoint, to, server_time);
+            }
             if to >= self.span.end {
                 let same = self.item.same.clone();
                 self.span

@@ -114,7 +114,7 @@ impl Span {
             .max(newest.map(|newest| newest.min(limit)));
     }
 
-    /// A step up to here was read: behind the newest point there is nothing up to it, which the next run walks through at
+    /// A step up to here has no rows: behind the newest point there is nothing up to it, which the next run walks through at
     /// once if this one ends before the walk does.
     pub fn pass(&self, checkpoint: &mut Checkpoint, to: Timestamp, server_time: Option<Timestamp>) {
         let to = to.min(self.limit(server_time));
