@@ -157,9 +157,9 @@ struct Walks<'a> {
 
 impl Walks<'_> {
     /// Walks items, at most so many by one request; returns the first refusal of one that the vendor does not serve.
-    async fn read<'i>(
+    async fn read(
         &self,
-        items: &[&'i Item],
+        items: &[&Item],
         (begin, most): (Begin, usize),
         known: &mut BTreeMap<String, Checkpoint>,
         report: &mut TimelineReport,

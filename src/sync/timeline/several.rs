@@ -175,7 +175,7 @@ enum Split {
 
 /// The response to a request for several items.
 enum SharedResponse {
-    Rows(BTreeMap<String, Rows>, WalkFacts, ListEnd),
+    Rows(BTreeMap<String, Rows>, Box<WalkFacts>, ListEnd),
     Split(Split),
     Failed(Failure),
 }
@@ -228,7 +228,7 @@ async fn together<'a>(
 ) -> Advanced<'a> {
     let why = match respond(rules, several, &walks).await {
         SharedResponse::Rows(rows, facts, end) => {
-            match take(several, &mut walks, (rows, facts, &end)).await {
+            match take(several, &mut walks, (rows, *facts, &end)).await {
                 Ok(progress) => {
                     return Advanced {
                         walks: walks.into_iter().zip(progress).collect(),
@@ -356,7 +356,7 @@ async fn respond(
         .unwrap_or_default();
     let parts = tokio::task::spawn_blocking(move || parts(pages, column)).await;
     match parts {
-        Ok(Ok(Some(rows))) => SharedResponse::Rows(rows, facts, end),
+        Ok(Ok(Some(rows))) => SharedResponse::Rows(rows, Box::new(facts), end),
         // Rows that do not tell their item: the server does not know what it was asked for.
         Ok(Ok(None)) if facts.unidentified > 0 => SharedResponse::Split(Split::Refused),
         Ok(Ok(None)) => SharedResponse::Split(Split::Unreadable),

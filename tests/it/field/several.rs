@@ -108,7 +108,7 @@ impl World {
             _ if !several => true,
             Server::First => place == 0,
             Server::Last => place + 1 == ids.len(),
-            Server::EveryOther => place % 2 == 0,
+            Server::EveryOther => place.is_multiple_of(2),
             _ => true,
         };
         let points = self.points();
