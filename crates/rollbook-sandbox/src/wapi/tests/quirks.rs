@@ -86,6 +86,7 @@ async fn transcript(wapi: Switches) -> String {
         ("datas", format!("/{WAC}/Flux/2107/Data")),
         ("ltus", format!("/{WAC}/LTU")),
         ("events", format!("/{WAC}/WEvent")),
+        ("countries", "/Country".to_owned()),
         (
             "points",
             format!("/{WAC}/Point/9001?From=2026-01-31T06:00:00Z&To=2026-01-31T06:20:00Z"),
@@ -207,6 +208,11 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("renames", "false", "!Ventilation controller (1)"),
     ("flux_state", "obsolete", "Obsolete"),
     ("flux_state", "deleted", "flux.2 404"),
+    ("places", "false", "countries 404"),
+    ("xml_unless_named", "true", "fluxs 200 <"),
+    ("several", "untold", ""),
+    ("several", "first", ""),
+    ("several", "refused", ""),
 ];
 
 #[tokio::test]
