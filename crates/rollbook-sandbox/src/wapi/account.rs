@@ -100,6 +100,10 @@ impl SimulatedAccount for Wapi {
             .map(|row| series.reflection_datas(row.id()).len())
             .sum();
         rows.insert("reflection_datas".to_owned(), records as u64);
+        let commands = series.command_groups().len() * series.commands_of_a_group();
+        rows.insert("command_executions".to_owned(), commands as u64);
+        // All events are of the one account of the organization.
+        rows.insert("organization_wevents".to_owned(), rows["wevents"]);
         let points: i64 = series.served_datas().map(|data| series.count(data)).sum();
         rows.insert("points".to_owned(), points.unsigned_abs());
         rows

@@ -98,6 +98,10 @@ impl Series<'_> {
             .collect()
     }
 
+    pub(super) fn commands_of_a_group(&self) -> usize {
+        COMMANDED.len()
+    }
+
     /// A group in its full form: what became of each of its commands.
     pub(super) fn with_items(&self, mut group: Record, id: i64) -> Record {
         let number = id - FIRST_GROUP;
