@@ -72,7 +72,7 @@ impl Answer {
                 .form
                 .iter()
                 .all(|(name, value)| form.get(name) == Some(value))
-            && (request.method == "POST") == !self.form.is_empty()
+            && (request.method == "POST") != self.form.is_empty()
     }
 
     fn response(&self, origin: &str) -> HttpResponse {
