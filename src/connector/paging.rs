@@ -195,7 +195,10 @@ impl Pager {
             PageBy::Offset | PageBy::Number => self.after_position(ask, facts),
             PageBy::Link | PageBy::Cursor | PageBy::NextUrl => self.after_linked(ask, facts),
             PageBy::Watermark => return self.after_watermark(ask, facts),
-            PageBy::None => self.ends_in_one_answer(ask, facts),
+            PageBy::None => {
+                self.ends_in_one_answer(ask, facts);
+                self.ends_with_a_part(facts);
+            }
         }
         PageUse::Accept
     }
@@ -391,6 +394,14 @@ impl Pager {
         let is_no_list = facts.odd_empty || (facts.no_content && !self.rules.blank_ends);
         let is_no_list = is_no_list || facts.is_part;
         self.one_answer = !is_no_list && !self.is_full(ask, facts.received);
+    }
+
+    /// Nothing else is requested, though the server calls this a part of the list, unless all declared rows are here.
+    fn ends_with_a_part(&mut self, facts: &PageFacts) {
+        let is_all = self.totals.of_list() == Some(self.received);
+        if facts.is_part && !is_all && self.counted_total().is_none() {
+            self.contradict(Inconsistency::PartOfList);
+        }
     }
 
     /// webuntis-oneroster.md 4.1 Q9: a server that ignores a parameter returns the same page for ever.

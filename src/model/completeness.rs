@@ -70,6 +70,8 @@ pub enum Inconsistency {
     BehindTheEnd,
     /// An answer without content where a page was promised.
     NoContent,
+    /// The last answer calls itself a part of the list, of unknown size, and leads to no other.
+    PartOfList,
     /// Several empty pages in a row that each promise another one.
     EmptyPages,
     /// A next link or cursor that was followed before.
@@ -125,6 +127,10 @@ impl fmt::Display for Inconsistency {
             Self::BehindTheEnd => f.write_str("received rows behind an empty page"),
             Self::NoContent => f.write_str(
                 "the server promised another page and returned no content twice",
+            ),
+            Self::PartOfList => f.write_str(
+                "the server calls its answer a part of the list (206) and says neither how many rows the list has nor \
+                 where it goes on; correct `page` of the connector",
             ),
             Self::EmptyPages => f.write_str(
                 "three empty pages in a row promised another one; if an empty page ends this list, set \

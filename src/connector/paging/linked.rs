@@ -42,6 +42,9 @@ impl Pager {
                 if is_first {
                     self.ends_in_one_answer(ask, facts);
                 }
+                if facts.more.is_none() {
+                    self.ends_with_a_part(facts);
+                }
             }
             (None | Some(true), NextPage::Unclear) | (Some(true), NextPage::None) => {
                 self.end_with(Inconsistency::NextLink);

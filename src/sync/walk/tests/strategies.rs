@@ -14,6 +14,9 @@ fn walked(rest: &str, answers: &[&str]) -> Walked {
 
 const SENT: &str = r#"/users?fields=["id","n"]&format=json"#;
 
+const PART: &str = "the server calls its answer a part of the list (206) and says neither how many rows the list has nor \
+                    where it goes on; correct `page` of the connector";
+
 /// Kinds: numbers with sizes, tokens in headers both ways, links relative to the base, OData, ranges.
 #[test]
 fn what_is_asked_for_and_what_it_proves() {
@@ -116,6 +119,53 @@ fn what_is_asked_for_and_what_it_proves() {
                 page(&["a", "b"], "")
             )],
             vec![""],
+            PART,
+        ),
+        (
+            "a range of unknown size, at the end of cursors",
+            r#"rows = "users"
+               page = { by = "cursor", cursor = "page", next = "next" }"#,
+            vec![
+                format!(
+                    "206\ncontent-range: items 0-0/*\n{}",
+                    page(&["a"], r#","next":"t""#)
+                ),
+                format!("206\ncontent-range: items 1-1/*\n{}", page(&["b"], "")),
+            ],
+            vec!["", "&page=t"],
+            PART,
+        ),
+        (
+            "a range of unknown size, and no link",
+            r#"rows = "users"
+               page = { by = "link" }"#,
+            vec![format!(
+                "206\ncontent-range: items 0-1/*\n{}",
+                page(&["a", "b"], "")
+            )],
+            vec![""],
+            PART,
+        ),
+        (
+            "a range of unknown size that says it is the last",
+            r#"rows = "users"
+               page = { by = "cursor", cursor = "page", next = "next", more = "more" }"#,
+            vec![format!(
+                "206\ncontent-range: items 0-1/*\n{}",
+                page(&["a", "b"], r#","more":false"#)
+            )],
+            vec![""],
+            "unproven",
+        ),
+        (
+            "ranges of unknown size by offset",
+            r#"rows = "users"
+               page = { by = "offset", offset = "offset", limit = "limit", size = 2 }"#,
+            vec![
+                format!("206\ncontent-range: 0-0/*\n{}", page(&["a"], "")),
+                format!("200\n{}", page(&[], "")),
+            ],
+            vec!["&offset=0&limit=2", "&offset=1&limit=2"],
             "unproven",
         ),
         (
