@@ -394,7 +394,8 @@ pub enum EndSign {
     Null,
     /// No body at all: 204, or an empty 200.
     Blank,
-    /// An object without the member of the rows, such as `{}`. With a member that is named like an error it is none.
+    /// An object without the member of the rows, such as `{}`. With a member that is named like an error, or that neither
+    /// `page` nor `ignore` names, it is none.
     Missing,
     /// The page before once more: a vendor that ignores paging gives all rows each time (wapi.md 9 rule 3).
     Repeat,

@@ -26,8 +26,10 @@ pub struct PageShape {
     pub null_is_empty: bool,
     /// No body means no rows.
     pub blank_is_empty: bool,
-    /// An object without the member of the rows means no rows.
+    /// An object without the member of the rows means no rows, if the connector names all that it has instead.
     pub missing_is_empty: bool,
+    /// Members that are dropped without a report.
+    pub ignored: Vec<String>,
     /// Header with the whole list's size.
     pub total_header: Option<String>,
     /// Members with it.
@@ -56,6 +58,25 @@ impl PageShape {
             NameMatch::Exact => wanted == name,
             NameMatch::AnyCase => wanted.eq_ignore_ascii_case(name),
         }
+    }
+
+    /// Whether the connector says what the member around the rows is for, or what is below it.
+    fn names_it(&self, at: &[String]) -> bool {
+        let joined = at.join(".");
+        let leads = |wanted: &str| {
+            let rest = wanted.split_at_checked(joined.len());
+            rest.is_some_and(|(front, rest)| {
+                self.same(front, &joined) && (rest.is_empty() || rest.starts_with('.'))
+            })
+        };
+        let next = self.next.as_ref().map(|next| match next {
+            NextPath::Member(path) | NextPath::Picked { list: path, .. } => path,
+        });
+        let mut named = (self.total_member.iter().chain(&self.ignored))
+            .chain(next)
+            .chain(&self.more);
+        let is_total = || self.total_member.iter().any(|path| is_total(path, at));
+        named.any(|path| leads(path)) || is_total() || self.leads_to_rows(at)
     }
 
     /// Rows may be somewhere below.
@@ -171,6 +192,8 @@ pub struct DecodedPage {
     pub no_content: bool,
     /// It has no rows, and not in the form of an empty list.
     pub odd_empty: bool,
+    /// It lacks the member of the rows.
+    pub lacks_rows: bool,
     /// Rows of earlier pieces are none of the page's: a better path for them was found behind.
     pub replaces: bool,
 }
@@ -217,6 +240,15 @@ fn header_total(text: &str) -> Option<u64> {
     text.trim().parse().ok()
 }
 
+/// Whether `"*"` as the path of the total means this member.
+fn is_total(wanted: &str, at: &[String]) -> bool {
+    wanted == "*"
+        && matches!(at, [name] if {
+            let name = name.to_ascii_lowercase();
+            name.contains("count") || name.contains("total")
+        })
+}
+
 struct PageSearch<'s, 'd> {
     shape: &'s PageShape,
     decoder: &'d Decoder,
@@ -241,8 +273,8 @@ struct FoundParts {
     empty: Option<bool>,
     /// The object was found that lacks the member of the rows.
     lacks_rows: bool,
-    /// A member beside the rows, or in place of them, that is named like an error.
-    complaint: Option<String>,
+    /// A member beside the rows, or in place of them, is named like an error, or by nothing in the connector.
+    has_stranger: bool,
     /// What the rows' path holds instead of rows.
     wrong: Option<String>,
     /// The rank of the path where rows were found: lower is better.

@@ -558,6 +558,7 @@ fn page_shape(stream: &StreamConfig, names: NameMatch) -> PageShape {
             .collect(),
         null_is_empty: stream.page.until.contains(&EndSign::Null),
         missing_is_empty: stream.page.until.contains(&EndSign::Missing),
+        ignored: stream.ignore.clone(),
         blank_is_empty: stream.page.until.contains(&EndSign::Blank),
         total_header: stream.page.total_header.clone(),
         total_member: stream.page.total_member.clone(),

@@ -28,8 +28,9 @@ impl Pager {
 
     pub(super) fn after_linked(&mut self, ask: &PageAsk, facts: &PageFacts) {
         let is_first = matches!(ask.at, At::Start);
-        if facts.no_content && !is_first {
-            return self.after_no_content(ask);
+        let is_last = facts.more.is_none() && matches!(facts.next, NextPage::None);
+        if !is_first && (facts.no_content || (facts.lacks_rows && is_last)) {
+            return self.after_nothing(ask, facts);
         }
         self.linked.retried = false;
         self.linked.empty_in_a_row = match facts.received {
@@ -78,14 +79,14 @@ impl Pager {
         self.queue.push_back(PageStep::new(at, self.size));
     }
 
-    /// A page was promised: it is requested once more; no content again is an end only if the connector declares it.
-    fn after_no_content(&mut self, ask: &PageAsk) {
+    /// A page was promised: it is requested once more; nothing again is an end only if the connector declares it.
+    fn after_nothing(&mut self, ask: &PageAsk, facts: &PageFacts) {
         if !std::mem::replace(&mut self.linked.retried, true) {
             self.queue.push_back(PageStep {
                 number: Some(ask.number),
                 ..PageStep::new(ask.at.clone(), ask.want)
             });
-        } else if !self.rules.blank_ends && !self.is_total_received() {
+        } else if !self.rules.blank_ends && !facts.lacks_rows && !self.is_total_received() {
             self.end_with(Inconsistency::NoContent);
         }
     }

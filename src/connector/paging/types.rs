@@ -120,6 +120,8 @@ pub struct PageFacts {
     pub no_content: bool,
     /// It has no rows, and not in the form of an empty list.
     pub odd_empty: bool,
+    /// It lacks the member of the rows, which the connector declares to be an empty list.
+    pub lacks_rows: bool,
     /// The server calls it a part of the list (206).
     pub is_part: bool,
     /// The number of all its rows' bytes; nothing where no row could be read.

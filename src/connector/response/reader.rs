@@ -99,10 +99,10 @@ impl PageReader {
         let (decoded, replaces) = self.read(shape, decoder, (text, is_damaged))?;
         self.unlisted.add(decoded.unlisted);
         let found = self.found;
-        let odd_empty = match (found.rows, found.empty) {
-            (Some(_), _) => false,
-            (None, Some(odd)) => odd,
-            (None, None) if shape.missing_is_empty && found.lacks_rows() => false,
+        let (odd_empty, lacks_rows) = match (found.rows, found.empty) {
+            (Some(_), _) => (false, false),
+            (None, Some(odd)) => (odd, false),
+            (None, None) if shape.missing_is_empty && found.lacks_rows() => (true, true),
             (None, None) => return Err(UnexpectedResponse::of_form(found.nothing_found(shape))),
         };
         Ok(DecodedPage {
@@ -116,6 +116,7 @@ impl PageReader {
             more: found.more,
             no_content: false,
             odd_empty,
+            lacks_rows,
             replaces,
         })
     }

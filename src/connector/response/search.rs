@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::scalar::Scalar;
-use super::{FoundParts, NextPath, PageSearch, PageShape, RowsPath};
+use super::{FoundParts, NextPath, PageSearch, PageShape, RowsPath, is_total};
 use crate::connector::decode::RowSeed;
 use crate::connector::json::JsonText;
 use crate::connector::link::NextPage;
@@ -22,7 +22,7 @@ const COMPLAINTS: [&str; 4] = ["error", "exception", "fault", "message"];
 impl FoundParts {
     /// Whether the rows' member is missing, and nothing says that this is a failure.
     pub(super) fn lacks_rows(&self) -> bool {
-        self.lacks_rows && self.complaint.is_none() && self.wrong.is_none()
+        self.lacks_rows && !self.has_stranger && self.wrong.is_none()
     }
 
     /// What the response has instead of rows.
@@ -75,16 +75,11 @@ impl PageSearch<'_, '_> {
             return;
         }
         let name = path.join(".");
-        let rank = self.shape.total_member.iter().position(|wanted| {
-            if wanted == "*" {
-                path.len() == 1 && {
-                    let name = name.to_ascii_lowercase();
-                    name.contains("count") || name.contains("total")
-                }
-            } else {
-                self.shape.same(wanted, &name)
-            }
-        });
+        let rank = self
+            .shape
+            .total_member
+            .iter()
+            .position(|wanted| is_total(wanted, path) || self.shape.same(wanted, &name));
         if let Some(rank) = rank
             && self.found.total.is_none_or(|(best, _)| rank <= best)
         {
@@ -138,18 +133,24 @@ impl PageSearch<'_, '_> {
         self.found.lacks_rows |= parents.any(|parent| self.shape.is_path(parent, at));
     }
 
-    /// A member outside of the rows: one that is named like an error says that there are no rows for another reason.
+    /// A member around the rows: one that is named like an error, or that the connector does not name, may say that there
+    /// are no rows for another reason.
     pub(super) fn note_name(&mut self, at: &[String], name: &str) {
-        if !self.shape.missing_is_empty || self.found.complaint.is_some() {
+        if !self.shape.missing_is_empty || self.found.has_stranger {
+            return;
+        }
+        let mut parents = self.shape.rows.iter().filter_map(RowsPath::parent);
+        let is_around = parents.any(|parent| {
+            let above = parent.get(..at.len());
+            above.is_some_and(|above| self.shape.is_path(above, at))
+        });
+        if !is_around {
             return;
         }
         let lower = name.to_ascii_lowercase();
         let is_complaint = COMPLAINTS.iter().any(|word| lower.contains(word));
-        let mut parents = self.shape.rows.iter().filter_map(RowsPath::parent);
-        let is_outside = at.is_empty() || parents.any(|parent| self.shape.is_path(parent, at));
-        if is_complaint && is_outside {
-            self.found.complaint = Some(name.chars().take(40).collect());
-        }
+        let path = [at, &[name.to_owned()]].concat();
+        self.found.has_stranger = is_complaint || !self.shape.names_it(&path);
     }
 
     pub(super) fn note_wrong(&mut self, at: &[String], what: &str) {

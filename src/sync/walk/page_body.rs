@@ -121,6 +121,7 @@ impl BodyDecoder<Batch> for PageBody {
             more: page.more,
             no_content: page.no_content,
             odd_empty: page.odd_empty,
+            lacks_rows: page.lacks_rows,
             is_part: reply.status == 206,
             fingerprint: sums.has_rows.then(|| sums.fingerprint.digest()),
             last_row: sums.last_row,

@@ -14,6 +14,7 @@ fn read_as(rows: &[&str], columns: &[(&str, &str)], missing: bool, body: &str) -
     let shape = PageShape {
         missing_is_empty: missing,
         next: NextPath::read("next"),
+        ignored: vec!["@odata.context".into(), "meta.kind".into()],
         ..shape(rows)
     };
     match read(&shape, &decoder, body.as_bytes(), None) {
@@ -152,8 +153,8 @@ fn an_envelope_holds_the_row_or_a_part_of_it() {
     }
 }
 
-/// Kinds: nothing, only what belongs to paging, a nested list, an error by several names, its parent missing, another
-/// form; each also without the declaration, where it is a failed page.
+/// Kinds: nothing, only what the connector names, a nested list, an error by several names and by none, its parent missing,
+/// another form; each also without the declaration, where it is a failed page.
 #[test]
 fn a_missing_list_is_empty_only_where_it_is_declared() {
     let columns: &[(&str, &str)] = &[("id", "id : text")];
@@ -167,7 +168,33 @@ fn a_missing_list_is_empty_only_where_it_is_declared() {
         ),
         ("data.users", r#"{"data":{}}"#, ""),
         ("data.users", r#"{"data":{"users":[{"id":"a"}]}}"#, "a"),
-        ("data.users.{*}", r#"{"data":{"total":0}}"#, ""),
+        (
+            "courses",
+            r#"{"@odata.context":"x","next":null,"count":0}"#,
+            "",
+        ),
+        ("courses", r#"{"meta":{"kind":"x"}}"#, ""),
+        ("data.users.{*}", r#"{"total":0,"data":{}}"#, ""),
+        (
+            "data.users.{*}",
+            r#"{"data":{"state":0}}"#,
+            "the response lacks the member `data.users`; it has `data`",
+        ),
+        (
+            "courses",
+            r#"{"status":"UNAVAILABLE","code":503}"#,
+            "the response lacks the member `courses`; it has `status`, `code`",
+        ),
+        (
+            "courses",
+            r#"{"detail":"throttled"}"#,
+            "the response lacks the member `courses`; it has `detail`",
+        ),
+        (
+            "a.b.courses",
+            r#"{"a":{"success":false,"b":{}}}"#,
+            "the response lacks the member `a.b.courses`; it has `a`",
+        ),
         (
             "data.users",
             "{}",

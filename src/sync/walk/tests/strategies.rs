@@ -99,7 +99,27 @@ fn what_is_asked_for_and_what_it_proves() {
                page = { by = "cursor", cursor = "pageToken", next = "nextPageToken", until = ["missing"] }"#,
             vec!["200\n{}".to_owned()],
             vec![""],
-            "proven",
+            "unproven",
+        ),
+        (
+            "nothing where a page was promised",
+            r#"rows = "users"
+               page = { by = "cursor", cursor = "pageToken", next = "nextPageToken", until = ["missing"] }"#,
+            vec![
+                format!("200\n{}", page(&["a"], r#","nextPageToken":"t1""#)),
+                "200\n{}".to_owned(),
+                format!("200\n{}", page(&["b"], r#","nextPageToken":"t2""#)),
+                "200\n{}".to_owned(),
+                "200\n{}".to_owned(),
+            ],
+            vec![
+                "",
+                "&pageToken=t1",
+                "&pageToken=t1",
+                "&pageToken=t2",
+                "&pageToken=t2",
+            ],
+            "unproven",
         ),
         (
             "a range that is all",
