@@ -233,6 +233,7 @@ impl SessionState {
             if let Ok(FirstPart { reply, .. }) = &response
                 && let Some(address) = request.redirected_to(access.as_ref(), reply)
             {
+                self.slot(request.budget).await.map_err(failed)?;
                 self.count_day().await.map_err(failed)?;
                 request.budget.count_request(self.rules.timeouts.whole);
                 let request = PreparedRequest {
@@ -315,11 +316,17 @@ impl SessionState {
         }
     }
 
-    /// Waits for a permit, the next slot of the pace, and the end of a pause that the vendor requested.
+    /// Waits for a permit and for the time when a request may start.
     async fn permit(&self, budget: &RunBudget) -> Result<SemaphorePermit<'_>, HttpErrorKind> {
         // The semaphore is never closed.
         let permit = budget.acquire(&self.permits).await;
         let permit = permit.map_err(|_| HttpErrorKind::OutOfTime)?;
+        self.slot(budget).await?;
+        Ok(permit)
+    }
+
+    /// Waits for the next slot of the pace, and the end of a pause that the vendor requested.
+    async fn slot(&self, budget: &RunBudget) -> Result<(), HttpErrorKind> {
         if budget.left().is_zero() {
             return Err(HttpErrorKind::OutOfTime);
         }
@@ -334,7 +341,7 @@ impl SessionState {
             }
             wait = wait.max(paused);
             if wait.is_zero() {
-                return Ok(permit);
+                return Ok(());
             }
             if wait > budget.left() {
                 return Err(HttpErrorKind::OutOfTime);

@@ -62,3 +62,19 @@ async fn a_redirect_for_a_slash_is_followed_once() {
         }
     }
 }
+
+/// The vendor counts both requests, so both keep the pace.
+#[tokio::test]
+async fn the_request_behind_a_redirect_keeps_the_pace() {
+    let clock = monday();
+    let to = status(301).insert_header("location", "/users/");
+    let server = server(vec![to, fine()]).await;
+    let rules = SessionRules {
+        per_second: 0.5,
+        ..rules(&server.uri())
+    };
+    let session = session(rules, None, &clock.clock());
+    page(&session, &clock.clock()).await.expect("a page");
+    assert_eq!(requests(&server).await, 2);
+    assert_eq!(clock.naps(), [Duration::from_secs(2)]);
+}
