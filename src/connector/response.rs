@@ -275,6 +275,8 @@ struct FoundParts {
     lacks_rows: bool,
     /// A member beside the rows, or in place of them, is named like an error, or by nothing in the connector.
     has_stranger: bool,
+    /// Of a body whose members are the rows: the word for an error that one of them is named by.
+    row_complaint: Option<&'static str>,
     /// What the rows' path holds instead of rows.
     wrong: Option<String>,
     /// The rank of the path where rows were found: lower is better.

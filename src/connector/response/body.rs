@@ -83,7 +83,7 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
             search.rank(|path| matches!(path, RowsPath::Named(path) if shape.is_path(path, &at)));
         if let Some(rank) = named {
             search.start_rows(rank);
-            return named_rows(&mut search.reader, map);
+            return named_rows(search, at.is_empty(), map);
         }
         search.note_parent(&at);
         let mut key = map.next_key::<JsonText<'de>>()?;
@@ -191,12 +191,16 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
 
 /// Rows as the members of an object: the name of each is its key.
 fn named_rows<'de, A: MapAccess<'de>>(
-    reader: &mut RowReader<'_>,
+    search: &mut PageSearch<'_, '_>,
+    is_body: bool,
     mut map: A,
 ) -> Result<(), A::Error> {
     while let Some(JsonText(name)) = map.next_key::<JsonText<'de>>()? {
-        reader.name_row(&name);
-        map.next_value_seed(RowSeed(&mut *reader))?;
+        if is_body {
+            search.note_row_name(&name);
+        }
+        search.reader.name_row(&name);
+        map.next_value_seed(RowSeed(&mut search.reader))?;
     }
     Ok(())
 }

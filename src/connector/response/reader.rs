@@ -99,6 +99,11 @@ impl PageReader {
         let (decoded, replaces) = self.read(shape, decoder, (text, is_damaged))?;
         self.unlisted.add(decoded.unlisted);
         let found = self.found;
+        if let Some(word) = found.row_complaint {
+            return Err(UnexpectedResponse::of_form(format!(
+                "the response has a member that is named like an error (`{word}`), where each member is a row"
+            )));
+        }
         let (odd_empty, lacks_rows) = match (found.rows, found.empty) {
             (Some(_), _) => (false, false),
             (None, Some(odd)) => (odd, false),

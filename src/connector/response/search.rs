@@ -153,6 +153,13 @@ impl PageSearch<'_, '_> {
         self.found.has_stranger = is_complaint || !self.shape.names_it(&path);
     }
 
+    /// A member of the body, each of which is a row: an error has the form of one. Only whole words count, because names of
+    /// rows are any text.
+    pub(super) fn note_row_name(&mut self, name: &str) {
+        let found = COMPLAINTS.iter().find(|word| has_word(name, word));
+        self.found.row_complaint = self.found.row_complaint.or(found.copied());
+    }
+
     pub(super) fn note_wrong(&mut self, at: &[String], what: &str) {
         let name = at.join(".");
         self.found
@@ -252,4 +259,21 @@ impl PageSearch<'_, '_> {
             self.found.next = NextPage::Unclear;
         }
     }
+}
+
+/// Whether a member's name, such as `errorMessage` or `last_errors`, has this word or its plural.
+fn has_word(name: &str, word: &str) -> bool {
+    let is_lower = |at: usize| name[..at].ends_with(|letter: char| letter.is_lowercase());
+    let starts = name
+        .char_indices()
+        .filter(|(at, letter)| letter.is_uppercase() && is_lower(*at));
+    let mut from = 0;
+    let ends = starts.map(|(at, _)| at).chain([name.len()]);
+    let mut humps = ends.map(|end| &name[std::mem::replace(&mut from, end)..end]);
+    humps.any(|hump| {
+        hump.split('_').any(|part| {
+            let part = part.to_ascii_lowercase();
+            part == word || part.strip_suffix('s') == Some(word)
+        })
+    })
 }

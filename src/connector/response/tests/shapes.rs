@@ -32,6 +32,9 @@ fn read_as(rows: &[&str], columns: &[(&str, &str)], missing: bool, body: &str) -
 
 const NAMED: &[(&str, &str)] = &[("id", "@key : text"), ("name", "name | @value : text")];
 
+const ERROR: &str =
+    "the response has a member that is named like an error (`error`), where each member is a row";
+
 /// Kinds: objects by id, numbers as ids, bare values by id, the body itself, an empty object as PHP writes it, null, a
 /// list in place of the object, members beside the rows, a row that is none.
 #[test]
@@ -86,6 +89,20 @@ fn rows_are_the_members_of_an_object() {
             "users.{*}",
             r#"{"people":{}}"#,
             "the response lacks the member `users`; it has `people`",
+        ),
+        ("{*}", r#"{"error":{"code":500,"message":"x"}}"#, ERROR),
+        ("{*}", r#"{"u1":{"name":"A"},"errorMessage":"x"}"#, ERROR),
+        ("{*}", r#"{"api_errors":["x"]}"#, ERROR),
+        ("{*}", r#"{"ServerError":{}}"#, ERROR),
+        (
+            "{*}",
+            r#"{"default":"A","terrors":"B","error-team":"C"}"#,
+            "default A\nterrors B\nerror-team C",
+        ),
+        (
+            "users.{*}",
+            r#"{"users":{"error":{"name":"A"}}}"#,
+            "error A",
         ),
         ("{*}", "7", "the response lacks an object of rows"),
     ] {
