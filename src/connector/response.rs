@@ -9,11 +9,14 @@ mod pieces;
 mod reader;
 mod scalar;
 mod search;
+mod stated_outcome;
 
 pub use self::reader::PageReader;
+use self::stated_outcome::StatedOutcome;
 use super::decode::{Decoded, Decoder, RowReader};
 use super::file::NameMatch;
 use super::link::NextPage;
+use crate::model::ErrorCodes;
 #[cfg(test)]
 use crate::model::UnexpectedResponse;
 
@@ -40,6 +43,8 @@ pub struct PageShape {
     pub next_is_address: bool,
     /// Dotted path of the member that is true while there is another page.
     pub more: Option<String>,
+    /// Members that say whether it is a failure.
+    pub errors: ErrorCodes,
     /// How member names are matched.
     pub names: NameMatch,
 }
@@ -277,6 +282,7 @@ struct FoundParts {
     has_stranger: bool,
     /// Of a body whose members are the rows: the word for an error that one of them is named by.
     row_complaint: Option<&'static str>,
+    stated: StatedOutcome,
     /// What the rows' path holds instead of rows.
     wrong: Option<String>,
     /// The rank of the path where rows were found: lower is better.

@@ -55,7 +55,14 @@ pub(crate) fn classify(words: &ErrorCodes, response: &Response<'_>) -> Classific
         return Classification::Token;
     }
     let failure = body.filter(|_| matches!(status, 200..=299));
-    if let Some(reason) = failure.and_then(|body| failure_inside(words, &body)) {
+    let failure = failure.and_then(|body| {
+        words.failure_inside(|path| {
+            let mut found = Vec::new();
+            collect(&body, path, &mut found);
+            found
+        })
+    });
+    if let Some(reason) = failure {
         let failure = UnexpectedResponse::of_form(reason);
         return Classification::Failed(HttpErrorKind::UnexpectedResponse(status, failure));
     }
@@ -131,11 +138,11 @@ fn challenge_names_token(words: &ErrorCodes, headers: &Headers) -> bool {
     let Some(challenge) = headers.get("www-authenticate") else {
         return false;
     };
-    let challenge = normal(challenge);
+    let challenge = ErrorCodes::normal(challenge);
     words
         .token
         .iter()
-        .any(|word| challenge.contains(&normal(word)))
+        .any(|word| challenge.contains(&ErrorCodes::normal(word)))
 }
 
 #[derive(Clone, Copy)]
@@ -166,55 +173,16 @@ fn known_code(words: &ErrorCodes, body: &Value) -> Option<(Meaning, String)> {
         (Meaning::Missing, &words.missing),
         (Meaning::TooMany, &words.too_many),
     ];
-    codes.into_iter().filter_map(text_of).find_map(|code| {
-        known.iter().find_map(|(meaning, words)| {
-            // Messages show the connector's spelling, never the vendor's text.
-            let word = words.iter().find(|word| normal(word) == code)?;
-            Some((*meaning, word.clone()))
+    codes
+        .into_iter()
+        .filter_map(ErrorCodes::text_of)
+        .find_map(|code| {
+            known.iter().find_map(|(meaning, words)| {
+                // Messages show the connector's spelling, never the vendor's text.
+                let word = words.iter().find(|word| ErrorCodes::normal(word) == code)?;
+                Some((*meaning, word.clone()))
+            })
         })
-    })
-}
-
-/// Why a response with status 200 is a failure all the same.
-fn failure_inside(words: &ErrorCodes, body: &Value) -> Option<String> {
-    let at = |path: &str| {
-        let mut found = Vec::new();
-        collect(body, path, &mut found);
-        found
-    };
-    let mut failed = words.failed.iter();
-    if let Some(path) = failed.find(|path| at(path).into_iter().any(is_something)) {
-        return Some(format!("the response reports a failure in `{path}`"));
-    }
-    let is_other = |path: &&String| {
-        let good = &words.ok[*path];
-        let mut texts = at(path).into_iter().map(text_of);
-        texts.any(|text| text.is_none_or(|text| !good.iter().any(|word| normal(word) == text)))
-    };
-    let path = words.ok.keys().find(is_other)?;
-    Some(format!(
-        "the response reports a failure: `{path}` has none of the values that mean success"
-    ))
-}
-
-fn is_something(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => false,
-        Value::Bool(true) | Value::Number(_) => true,
-        Value::String(text) => !text.trim().is_empty(),
-        Value::Array(elements) => !elements.is_empty(),
-        Value::Object(members) => !members.is_empty(),
-    }
-}
-
-/// A code as it is compared.
-fn text_of(value: &Value) -> Option<String> {
-    match value {
-        Value::String(code) => Some(normal(code)),
-        Value::Number(code) => Some(code.to_string()),
-        Value::Bool(code) => Some(code.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
 }
 
 /// Every value at a dotted path; member names are case-insensitive, `[]` is each element.
@@ -247,13 +215,6 @@ fn collect<'v>(value: &'v Value, path: &str, found: &mut Vec<&'v Value>) {
             }
         }
     }
-}
-
-fn normal(word: &str) -> String {
-    word.chars()
-        .filter(|letter| !letter.is_whitespace() && *letter != '_')
-        .flat_map(char::to_lowercase)
-        .collect()
 }
 
 #[cfg(test)]

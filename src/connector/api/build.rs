@@ -8,8 +8,8 @@ use super::{ConnectorProblem, HISTORY, SinceRules, StreamSpec, TIME_FORMAT, Wind
 use crate::connector::columns::{Column, ColumnSource, Path, read_member_path};
 use crate::connector::combos::ComboRules;
 use crate::connector::file::{
-    Connector, EndSign, ForEach, NameMatch, PageBy, PageConfig, RelativeTo, Reread, SinceConfig,
-    StreamConfig, TotalRule, WindowConfig,
+    Connector, EndSign, ForEach, PageBy, PageConfig, RelativeTo, Reread, SinceConfig, StreamConfig,
+    TotalRule, WindowConfig,
 };
 use crate::connector::paging::PageRules;
 use crate::connector::query_value::QueryValue;
@@ -104,7 +104,7 @@ impl Builder<'_> {
             paths: stream.path.texts().to_vec(),
             query: self.query(),
             headers: stream.headers.clone(),
-            shape: page_shape(stream, self.connector.names),
+            shape: page_shape(stream, self.connector),
             page,
             watermark,
             columns: columns.into(),
@@ -548,7 +548,7 @@ impl Builder<'_> {
     }
 }
 
-fn page_shape(stream: &StreamConfig, names: NameMatch) -> PageShape {
+fn page_shape(stream: &StreamConfig, connector: &Connector) -> PageShape {
     PageShape {
         rows: stream
             .rows
@@ -565,6 +565,7 @@ fn page_shape(stream: &StreamConfig, names: NameMatch) -> PageShape {
         next: stream.page.next.as_deref().and_then(NextPath::read),
         next_is_address: stream.page.by == PageBy::NextUrl,
         more: stream.page.more.clone(),
-        names,
+        errors: connector.errors.clone(),
+        names: connector.names,
     }
 }

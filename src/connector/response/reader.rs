@@ -99,6 +99,9 @@ impl PageReader {
         let (decoded, replaces) = self.read(shape, decoder, (text, is_damaged))?;
         self.unlisted.add(decoded.unlisted);
         let found = self.found;
+        if let Some(reason) = found.stated.failure(&shape.errors) {
+            return Err(UnexpectedResponse::of_form(reason));
+        }
         if let Some(word) = found.row_complaint {
             return Err(UnexpectedResponse::of_form(format!(
                 "the response has a member that is named like an error (`{word}`), where each member is a row"

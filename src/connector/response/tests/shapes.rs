@@ -295,3 +295,59 @@ fn a_large_object_by_id_is_held_piece_by_piece() {
     assert_eq!(received + page.decoded.rows.received(), 5_000);
     assert!(held < 8_000, "{held}");
 }
+
+/// Kinds: before and behind more rows than are searched for an error, in another case, by each form of a value; and what
+/// is none, also the same names in rows.
+#[test]
+fn a_large_page_can_report_a_failure() {
+    let column = Column::read("id", "id : text", "", None).expect("a column");
+    let decoder = Decoder::new(vec![column], vec![0], DecoderRules::default());
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let shape = PageShape {
+        errors: ErrorCodes {
+            failed: texts(&["exception"]),
+            ok: [
+                ("success".to_owned(), texts(&["true"])),
+                ("meta.code".to_owned(), texts(&["100", "OK"])),
+            ]
+            .into(),
+            ..ErrorCodes::default()
+        },
+        ..shape(&["users"])
+    };
+    let row = |number| format!(r#"{{"id":"u{number}","success":false,"exception":"x"}}"#);
+    let rows = (0..1_000).map(row).collect::<Vec<_>>().join(",");
+    let of = |path: &str| {
+        format!("the response reports a failure: `{path}` has none of the values that mean success")
+    };
+    let exception = "the response reports a failure in `exception`".to_owned();
+    for (members, expected) in [
+        (r#""success":false"#, Some(of("success"))),
+        (r#""Success":null"#, Some(of("success"))),
+        (r#""success":{}"#, Some(of("success"))),
+        (r#""success":true"#, None),
+        (r#""meta":{"code":500}"#, Some(of("meta.code"))),
+        (r#""meta":{"code":"o_k"},"code":500"#, None),
+        (r#""meta":{"code":100}"#, None),
+        (r#""exception":{"a":1}"#, Some(exception.clone())),
+        (r#""exception":[0]"#, Some(exception.clone())),
+        (r#""exception":"x""#, Some(exception)),
+        (r#""exception":{},"next":"x""#, None),
+        (r#""exception":[]"#, None),
+        (r#""exception":null"#, None),
+    ] {
+        for body in [
+            format!(r#"{{{members},"users":[{rows}]}}"#),
+            format!(r#"{{"users":[{rows}],{members}}}"#),
+        ] {
+            let mut reader = PageReader::default();
+            let mut text = Vec::new();
+            for bytes in body.as_bytes().chunks(20_000) {
+                text.extend_from_slice(bytes);
+                reader.take(&shape, &decoder, &mut text).expect("JSON");
+            }
+            let page = reader.finish(&shape, &decoder, &text, None);
+            assert_eq!(page.err().map(|bad| bad.reason), expected, "{members}");
+        }
+    }
+}
