@@ -5,6 +5,7 @@
 
 mod batch;
 mod item;
+mod order;
 mod recount;
 mod several;
 mod span;

@@ -125,7 +125,7 @@ impl<'a> ItemWalk<'a> {
         Some((from, to))
     }
 
-    /// Whether these rows are the whole step beyond doubt: it has a row, and the last one that the item's own row states.
+    /// Whether these rows may be the whole step: it has a row, and the last one that the item's own row states.
     pub(super) fn is_whole(&self, rows: Option<&Rows>) -> bool {
         let Some((from, to)) = self.walk.span() else {
             return true;
@@ -135,11 +135,18 @@ impl<'a> ItemWalk<'a> {
         newest.is_some_and(|newest| newest >= last.unwrap_or(from))
     }
 
+    /// Whether these rows have the last one that the item's own row states, which is one of this step.
+    pub(super) fn has_declared_last(&self, rows: Option<&Rows>) -> bool {
+        let to = self.walk.span().map(|(_, to)| to);
+        self.span.declared_end.is_some_and(|end| Some(end) <= to) && self.is_whole(rows)
+    }
+
     /// Whether a request for this item alone received a row that another one should have.
     pub(super) fn is_news(&self, read: &Read, rows: Option<&Rows>) -> bool {
         let from = self.walk.span().map(|(from, _)| from);
         let newest = rows.and_then(|rows| self.newest(rows));
-        read.facts.newest > newest.max(from)
+        let is_more = rows.is_some_and(|rows| read.facts.received > rows.received() as u64);
+        is_more || read.facts.newest > newest.max(from)
     }
 
     fn newest(&self, rows: &Rows) -> Option<Timestamp> {

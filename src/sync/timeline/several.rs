@@ -3,16 +3,19 @@
 //! A saving, and no other reading: each series is compared, checked and written by itself, and has its own step and
 //! checkpoint. Whatever such a response does not show beyond doubt is requested for the series alone: a refused request,
 //! an unreadable row, and a series of which no row was received, because a server may answer for fewer than were named.
+//! It may also cut a response without a word: what the cut would have taken is requested once more, see `RowOrder`. A
+//! whole response costs one further request then, or two where its rows are in both orders.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
 use super::item::{ItemProgress, ItemRules, ItemWalk, is_bad_value, is_too_much};
 use super::key_of;
+use super::order::RowOrder;
 use crate::connector::api::SeveralRules;
 use crate::connector::paging::ListEnd;
 use crate::http::{Effort, HttpError, Shrinks};
@@ -29,6 +32,9 @@ const GOOD_REQUESTS: u32 = 10;
 
 /// A larger response is requested for fewer items: it waits in memory.
 const MAX_ROWS: u64 = 200_000;
+
+/// Bounds may be exclusive, and requests may name whole seconds.
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// How many items a request of this stream may name, as far as is known.
 pub(super) fn most(rules: ItemRules<'_>) -> usize {
@@ -162,6 +168,7 @@ impl<'a> Advanced<'a> {
 }
 
 /// Why several items are not read by one request.
+#[derive(Clone, Copy)]
 enum Split {
     /// There may be too much of them.
     TooMany,
@@ -169,15 +176,23 @@ enum Split {
     Unreadable,
     /// The server refuses them, perhaps because of one.
     Refused,
-    /// The server answered for fewer than were named.
+    /// The server answered for fewer than were named, or in an order that would not show it.
     Fewer,
 }
 
 /// The response to a request for several items.
 enum SharedResponse {
-    Rows(BTreeMap<String, Rows>, Box<WalkFacts>, ListEnd),
+    Rows(Box<SharedRows>),
     Split(Split),
     Failed(Failure),
+}
+
+/// The rows of several items.
+struct SharedRows {
+    parts: BTreeMap<String, Rows>,
+    order: RowOrder,
+    facts: WalkFacts,
+    end: ListEnd,
 }
 
 /// Reads a step of each of these walks; with `to_end` all steps of the only one.
@@ -226,18 +241,16 @@ async fn together<'a>(
     several: &SeveralRules,
     mut walks: Vec<ItemWalk<'a>>,
 ) -> Advanced<'a> {
-    let why = match respond(rules, several, &walks).await {
-        SharedResponse::Rows(rows, facts, end) => {
-            match take(several, &mut walks, (rows, *facts, &end)).await {
-                Ok(progress) => {
-                    return Advanced {
-                        walks: walks.into_iter().zip(progress).collect(),
-                        found: SharedFindings::default(),
-                    };
-                }
-                Err(why) => why,
+    let why = match respond_whole(rules, several, &walks).await {
+        SharedResponse::Rows(shared) => match take(several, &mut walks, *shared).await {
+            Ok(progress) => {
+                return Advanced {
+                    walks: walks.into_iter().zip(progress).collect(),
+                    found: SharedFindings::default(),
+                };
             }
-        }
+            Err(why) => why,
+        },
         SharedResponse::Failed(error) => return fail(walks, error),
         SharedResponse::Split(why) => why,
     };
@@ -297,11 +310,70 @@ fn fail(walks: Vec<ItemWalk<'_>>, error: Failure) -> Advanced<'_> {
     }
 }
 
-/// Requests the time that these walks need, all together.
+/// Requests the time that these walks need, all together, and where the rows are in the order of their times once more the
+/// end that a silent cut would have taken. A cut of rows item by item is found by `take`.
+async fn respond_whole(
+    rules: ItemRules<'_>,
+    several: &SeveralRules,
+    walks: &[ItemWalk<'_>],
+) -> SharedResponse {
+    let spans = || walks.iter().filter_map(|walk| walk.walk.span());
+    let (from, to) = (
+        spans().map(|span| span.0).min().unwrap_or_default(),
+        spans().map(|span| span.1).max().unwrap_or_default(),
+    );
+    let shared = match respond(rules, several, walks, (from, to)).await {
+        SharedResponse::Rows(shared) => shared,
+        other => return other,
+    };
+    if shared.order.is_unknown() {
+        return SharedResponse::Split(Split::Fewer);
+    }
+    let has_last = |walk: &ItemWalk<'_>| {
+        let id = walk.item.variables.get(&several.variable);
+        walk.has_declared_last(id.and_then(|id| shared.parts.get(id)))
+    };
+    let newest = shared.order.newest_if_last();
+    let newest = newest.filter(|_| !walks.iter().all(has_last));
+    let ends = [
+        newest.map(|newest| (scalar::saturating_add(newest, -SECOND).max(from), to)),
+        shared
+            .order
+            .oldest_if_last()
+            .map(|oldest| (from, scalar::saturating_add(oldest, SECOND).min(to))),
+    ];
+    for span in ends.into_iter().flatten() {
+        match respond(rules, several, walks, span).await {
+            SharedResponse::Rows(again) if is_in(&again.parts, &shared.parts, rules) => {}
+            SharedResponse::Rows(_) => return SharedResponse::Split(Split::TooMany),
+            other => return other,
+        }
+    }
+    SharedResponse::Rows(shared)
+}
+
+/// Whether all of these rows are among the others.
+fn is_in(
+    some: &BTreeMap<String, Rows>,
+    all: &BTreeMap<String, Rows>,
+    rules: ItemRules<'_>,
+) -> bool {
+    let column = rules.window.column;
+    some.iter().all(|(item, rows)| {
+        let mut times: BTreeSet<_> = rows.iter().map(|row| row.at(column).text()).collect();
+        for row in all.get(item).into_iter().flat_map(Rows::iter) {
+            times.remove(&row.at(column).text());
+        }
+        times.is_empty()
+    })
+}
+
+/// Requests a time of these walks, all together.
 async fn respond(
     rules: ItemRules<'_>,
     several: &SeveralRules,
     walks: &[ItemWalk<'_>],
+    span: (Timestamp, Timestamp),
 ) -> SharedResponse {
     for walk in walks {
         if let Err(error) = rules.batch.settle(&key_of(walk.item)).await {
@@ -309,12 +381,6 @@ async fn respond(
         }
     }
     let item = named(several, walks);
-    let spans = || walks.iter().filter_map(|walk| walk.walk.span());
-    let (from, to) = (
-        spans().map(|span| span.0).min(),
-        spans().map(|span| span.1).max(),
-    );
-    let span = (from.unwrap_or_default(), to.unwrap_or_default());
     let effort = Effort {
         shrinks: Shrinks::OnServerErrors,
         silences: Effort::FIRST.silences,
@@ -354,9 +420,15 @@ async fn respond(
         .first()
         .copied()
         .unwrap_or_default();
-    let parts = tokio::task::spawn_blocking(move || parts(pages, column)).await;
+    let time = rules.window.column;
+    let parts = tokio::task::spawn_blocking(move || parts(pages, column, time)).await;
     match parts {
-        Ok(Ok(Some(rows))) => SharedResponse::Rows(rows, Box::new(facts), end),
+        Ok(Ok(Some((parts, order)))) => SharedResponse::Rows(Box::new(SharedRows {
+            parts,
+            order,
+            facts,
+            end,
+        })),
         // Rows that do not tell their item: the server does not know what it was asked for.
         Ok(Ok(None)) if facts.unidentified > 0 => SharedResponse::Split(Split::Refused),
         Ok(Ok(None)) => SharedResponse::Split(Split::Unreadable),
@@ -395,11 +467,13 @@ fn refusal(error: Failure) -> SharedResponse {
     }
 }
 
-/// The rows of each item; nothing if they cannot be told apart.
+/// The rows of each item, and the order in which they came; nothing if they cannot be told apart.
 fn parts(
     pages: Vec<WaitingRows>,
     column: usize,
-) -> Result<Option<BTreeMap<String, Rows>>, StoreError> {
+    time: usize,
+) -> Result<Option<(BTreeMap<String, Rows>, RowOrder)>, StoreError> {
+    let mut order = RowOrder::default();
     let mut all: Option<BTreeMap<String, Rows>> = Some(BTreeMap::new());
     for page in pages {
         page.each(|rows| {
@@ -407,20 +481,29 @@ fn parts(
                 all = None;
                 return Ok(());
             };
+            for row in rows.iter() {
+                let item = row.at(column).plain().unwrap_or_default();
+                order.add(item, row.at(time).text().and_then(scalar::parse));
+            }
             for (item, rows) in parts {
                 so_far.entry(item).or_default().append(&rows);
             }
             Ok(())
         })?;
     }
-    Ok(all)
+    Ok(all.map(|all| (all, order)))
 }
 
 /// Gives each walk its rows. A walk that received none of its step, or not the last one that it should have, asks alone.
 async fn take(
     several: &SeveralRules,
     walks: &mut [ItemWalk<'_>],
-    (mut parts, facts, end): (BTreeMap<String, Rows>, WalkFacts, &ListEnd),
+    SharedRows {
+        mut parts,
+        order,
+        facts,
+        end,
+    }: SharedRows,
 ) -> Result<Vec<ItemProgress>, Split> {
     let id = |walk: &ItemWalk<'_>| walk.item.variables.get(&several.variable).cloned();
     let known = |item: &String| walks.iter().any(|walk| id(walk).as_ref() == Some(item));
@@ -429,20 +512,28 @@ async fn take(
     }
     let mut doubtful = Vec::new();
     let mut progress: Vec<Option<ItemProgress>> = Vec::with_capacity(walks.len());
-    // Before any row is taken: a server that answers for fewer is not believed in anything.
-    for (place, walk) in walks.iter_mut().enumerate() {
-        progress.push(None);
-        let rows = id(walk).and_then(|id| parts.get(&id));
-        if walk.is_whole(rows) {
-            continue;
-        }
-        let Some(span) = walk.walk.span() else {
-            continue;
-        };
-        match walk.request(span).await {
-            Ok(read) if walk.is_news(&read, rows) => return Err(Split::Fewer),
-            Ok(read) => doubtful.push((place, read)),
-            Err(error) => progress[place] = Some(walk.failed(error)),
+    progress.resize_with(walks.len(), || None);
+    let is_cut_last = |walk: &ItemWalk<'_>, rows: Option<&Rows>| {
+        order.last_of_items() == id(walk).as_deref()
+            && !(order.rises_in_items() && walk.has_declared_last(rows))
+    };
+    // Before any row is taken: a server that answers for fewer is not believed in anything. Of a response that was cut the
+    // item of its last row may be a part, which is asked for after those that lack more.
+    for why in [Split::Fewer, Split::TooMany] {
+        for (place, walk) in walks.iter_mut().enumerate() {
+            let rows = id(walk).and_then(|id| parts.get(&id));
+            let is_asked = match why {
+                Split::TooMany => walk.is_whole(rows) && is_cut_last(walk, rows),
+                _ => !walk.is_whole(rows),
+            };
+            let Some(span) = walk.walk.span().filter(|_| is_asked) else {
+                continue;
+            };
+            match walk.request(span).await {
+                Ok(read) if walk.is_news(&read, rows) => return Err(why),
+                Ok(read) => doubtful.push((place, read)),
+                Err(error) => progress[place] = Some(walk.failed(error)),
+            }
         }
     }
     for (place, read) in doubtful {
@@ -462,7 +553,7 @@ async fn take(
             Some(progress) => progress,
             None => {
                 let rows = id(walk).and_then(|id| parts.remove(&id));
-                walk.take_part(rows.unwrap_or_default(), server_time, end)
+                walk.take_part(rows.unwrap_or_default(), server_time, &end)
                     .await
             }
         });

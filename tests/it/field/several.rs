@@ -26,6 +26,8 @@ enum Server {
     EveryOther,
     /// It cuts the response behind so many rows.
     Cuts(usize),
+    /// The rows of all series come in an order, without the last ones beyond so many and without so many more.
+    Orders(Order, usize, usize),
     /// Rows do not tell their series.
     Untold,
     /// Rows tell series that were not asked for.
@@ -34,6 +36,19 @@ enum Server {
     /// There may be so many rows in a response.
     TooMany(usize),
 }
+
+/// In which order rows come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    BySeries,
+    BySeriesBack,
+    ByTime,
+    ByTimeBack,
+    None,
+}
+
+/// More rows than any response has.
+const ALL: usize = 1_000_000;
 
 #[derive(Clone)]
 struct World {
@@ -136,6 +151,21 @@ impl World {
             Server::Refuses(status) if several => return Reply::status(status),
             Server::TooMany(most) if rows.len() > most => return Reply::status(413),
             Server::Cuts(most) if several => rows.truncate(most),
+            Server::Orders(order, most, fewer) if several => {
+                let time = |row: &Value| row["t"].to_string();
+                match order {
+                    Order::BySeries => {}
+                    Order::BySeriesBack => rows.reverse(),
+                    Order::ByTime => rows.sort_by_key(time),
+                    Order::ByTimeBack => rows.sort_by_key(|row| std::cmp::Reverse(time(row))),
+                    Order::None => {
+                        rows.sort_by_key(|row| time(row).bytes().rev().collect::<Vec<_>>())
+                    }
+                }
+                // A limit just below what there is; less than that it serves.
+                let fewer = if rows.len() > 50 { fewer } else { 0 };
+                rows.truncate(most.min(rows.len() - fewer));
+            }
             _ => {}
         }
         Reply::json(&json!({"rows": rows}))
@@ -258,6 +288,49 @@ fn s10_no_server_loses_points_of_several_series() {
             if *server == Server::Serves {
                 assert_eq!(second, [20], "{what}: one request for all that moved");
             }
+        },
+    );
+}
+
+/// S10: a response that was cut without a word is not taken for whole, in whatever order its rows are, and a whole one
+/// costs two further requests at most.
+#[test]
+fn s10_a_response_that_was_cut_silently_loses_nothing() {
+    let mut servers = Vec::new();
+    for order in [
+        Order::BySeries,
+        Order::BySeriesBack,
+        Order::ByTime,
+        Order::ByTimeBack,
+        Order::None,
+    ] {
+        for (most, fewer) in [(ALL, 0), (ALL, 1), (300, 0), (100, 0)] {
+            servers.push(Server::Orders(order, most, fewer));
+        }
+    }
+    each(
+        &servers,
+        |server| format!("{server:?}"),
+        |server| {
+            let what = format!("{server:?}");
+            let mut harness = Harness::new(&config());
+            let world = World::new(*server, 20);
+            serve(&harness, &world);
+            assert_ok(&harness.sync(), &what);
+            assert_same(&harness, &world, &what);
+            let requests = asked(&harness).len();
+            let most = match server {
+                Server::Orders(Order::None, ..) => 200,
+                Server::Orders(_, ALL, 0) => 3 * 16,
+                _ => 400,
+            };
+            assert!(requests <= most, "{what}: {requests} requests");
+            harness.advance(Duration::from_secs(24 * 3600));
+            for series in world.points().keys() {
+                world.add(series, time(START) + SignedDuration::from_hours(20));
+            }
+            assert_ok(&harness.sync(), &what);
+            assert_same(&harness, &world, &what);
         },
     );
 }
@@ -399,5 +472,6 @@ fn s11_many_meters_cost_few_requests() {
     );
     assert_eq!(alone, [(meters, 4 * meters), (0, 0), (meters, meters)]);
     let full = meters.div_ceil(100);
-    assert_eq!(together, [(meters, 4 * full), (0, 0), (meters, full)]);
+    // Of each step but the last one the series of the last row is asked for once more.
+    assert_eq!(together, [(meters, 7 * full), (0, 0), (meters, full)]);
 }
