@@ -186,8 +186,10 @@ impl Walks<'_> {
         let in_flight = self.context.source.in_flight.max(1);
         let mut under_way = FuturesUnordered::new();
         let mut refusal = None;
-        'walks: loop {
+        let mut is_deferred = false;
+        loop {
             while under_way.len() < in_flight
+                && !is_deferred
                 && let Some(walks) = waiting.next()
             {
                 under_way.push(several::advance(rules, walks, waiting.to_end()));
@@ -226,7 +228,9 @@ impl Walks<'_> {
                 {
                     report.failed.push(reason);
                     report.failure.get_or_insert(error);
-                    break 'walks;
+                    // What is under way ends by itself: its next request is refused without being sent.
+                    is_deferred = true;
+                    continue;
                 }
                 if is_refused_item(self.job, &error) && !self.has_rows(item)? {
                     report.refused.push(reason);
@@ -238,6 +242,13 @@ impl Walks<'_> {
             }
         }
         drop(under_way);
+        for mut walk in waiting.into_walks() {
+            walk.out_of_time(None);
+            let item = walk.item;
+            let (part, checkpoint) = walk.end();
+            report.add(part);
+            known.insert(key_of(item), checkpoint);
+        }
         let written = batch.finish().await?;
         report.applied.new += written.applied.new;
         report.applied.changed += written.applied.changed;

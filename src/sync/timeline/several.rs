@@ -108,6 +108,11 @@ impl<'a> WaitingWalks<'a> {
         self.walks.insert((from, walk.place), walk);
     }
 
+    /// The walks that did not come to their end.
+    pub(super) fn into_walks(self) -> impl Iterator<Item = ItemWalk<'a>> {
+        self.walks.into_values()
+    }
+
     /// The walks of the next request: the one that is furthest behind, and those beside it with steps of the same length.
     pub(super) fn next(&mut self) -> Option<Vec<ItemWalk<'a>>> {
         let (_, first) = self.walks.pop_first()?;

@@ -391,6 +391,37 @@ fn s10_several_series_continue_after_a_run_that_ended() {
     assert_same(&harness, &world, "after several runs");
 }
 
+/// S10: a vendor that wants no request for a day ends all walks, and each tells how far it is.
+#[test]
+fn s10_what_a_deferral_stops_is_reported() {
+    for most in [1, 3, 20] {
+        let mut plan = config();
+        plan.streams = plan.streams.replace("most = 20", &format!("most = {most}"));
+        let mut harness = Harness::new(&plan);
+        let world = World::new(Server::Serves, 20);
+        let ours = world.clone();
+        let left = Arc::new(Mutex::new(4));
+        harness.vendor.respond_with(move |request| {
+            if request.list() == "series" {
+                return ours.list();
+            }
+            let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+            if *left == 0 {
+                return Reply::status(429).header("retry-after", "86400");
+            }
+            *left -= 1;
+            ours.answer(request)
+        });
+        let run = harness.sync();
+        let what = format!("{most} a request: {run:?}");
+        assert_ne!(run.outcome, "ok", "{what}");
+        assert!(run.reported.contains("of 20 could not be read"), "{what}");
+        let is_told = run.reported.contains("0 of 20 are read to their end");
+        let all_failed = run.reported.contains("20 of 20 could not be read");
+        assert!(is_told || all_failed, "{what}");
+    }
+}
+
 /// Requests for series and for points: of a first reading, of one where nothing moved, and of the next day's.
 fn costs(meters: usize, several: bool) -> [(usize, usize); 3] {
     let streams = config()
