@@ -406,7 +406,7 @@ impl Builder<'_> {
 }
 
 /// Every variable that an item can fill, with a placeholder value.
-fn item_variables(each: &ForEach) -> Variables {
+pub(super) fn item_variables(each: &ForEach) -> Variables {
     let listed = each.list.iter().flat_map(|item| item.keys());
     let names = listed.chain(&each.variable).chain(each.take.keys());
     names

@@ -1,10 +1,11 @@
 //! `for_each.several`: what a stream needs so that one request can ask for several of its items.
 
 use super::SeveralRules;
-use super::build::Builder;
+use super::build::{Builder, item_variables};
 use crate::connector::columns::{Column, ColumnSource};
 use crate::connector::file::PageBy;
-use crate::connector::template;
+use crate::connector::query_value::QueryValue;
+use crate::connector::template::{self, Variables};
 
 impl Builder<'_> {
     pub(super) fn several(
@@ -40,6 +41,7 @@ impl Builder<'_> {
             );
             return None;
         };
+        self.no_other_variables(&variable, columns);
         let text = format!("{} : {}", several.id, column.kind.as_str());
         match Column::read(&column.name, &text, &column.help, None) {
             Ok(read) => Some(SeveralRules {
@@ -54,6 +56,33 @@ impl Builder<'_> {
             Err(message) => {
                 self.problem(&["for_each", "several", "id"], message, None);
                 None
+            }
+        }
+    }
+
+    /// A request for several items fills no variable but the one that names them.
+    fn no_other_variables(&mut self, variable: &str, columns: &[Column]) {
+        let stream = self.stream;
+        let Some(each) = &stream.for_each else { return };
+        let others = item_variables(each).into_iter();
+        for other in others.filter(|(name, _)| name != variable) {
+            let name = other.0.clone();
+            let item = Variables::from([other]);
+            let fills = |text: &str| template::fill(text, &[&item]) != text;
+            let in_query = |value: &QueryValue| value.fill(&[&item]) != value.fill(&[]);
+            let column = columns.iter().find(|column| fills(&column.from));
+            let key = match () {
+                () if stream.path.texts().iter().any(|text| fills(text)) => Some(vec!["path"]),
+                () if stream.query.values().any(in_query) => Some(vec!["query"]),
+                () if stream.headers.values().any(|text| fills(text)) => Some(vec!["headers"]),
+                () => column.map(|column| vec!["columns", column.name.as_str()]),
+            };
+            if let Some(key) = key {
+                let message = format!(
+                    "`{{{name}}}` differs from item to item, and one request asks for several of them"
+                );
+                let help = format!("use `{{{variable}}}` only, or remove `for_each.several`");
+                self.problem(&key, message, Some(help));
             }
         }
     }

@@ -555,3 +555,56 @@ fn keys_about_cells_are_looked_at() {
         assert_eq!(reported.as_deref(), expected, "{text}");
     }
 }
+
+/// A request for several items would send the text `{first}`.
+#[test]
+fn only_the_items_variable_is_in_requests_for_several() {
+    for (text, expected) in [
+        ("", None),
+        (
+            "path = '/points/{first}/{s}'",
+            Some("streams.points.path: `{first}`"),
+        ),
+        (
+            "query = { a = '{first}' }",
+            Some("streams.points.query: `{first}`"),
+        ),
+        (
+            "query = { a = ['x', { b = '{first}' }] }",
+            Some("streams.points.query: `{first}`"),
+        ),
+        ("query = { a = '{s}', b = '{setting}' }", None),
+        (
+            "headers = { A = '{first}' }",
+            Some("streams.points.headers: `{first}`"),
+        ),
+        (
+            "columns = { s = '= {s} : integer', t = 't : timestamp', v = 'v.{first} : real' }",
+            Some("streams.points.columns.v: `{first}`"),
+        ),
+    ] {
+        let path = if text.starts_with("path") {
+            ""
+        } else {
+            "path = '/points/{s}'"
+        };
+        let columns = match text.starts_with("columns") {
+            true => "",
+            false => "columns = { s = '= {s} : integer', t = 't : timestamp' }",
+        };
+        let own = format!(
+            "connector = 'own'\nextends = 'base'\ntitle = 'Own'\n[streams.points]\nrows = 'rows'\nkey = ['s', 't']\n{path}\n{columns}\n{text}\n\
+             for_each = {{ stream = 'users', take = {{ s = 'id', first = 'born' }}, several = {{ most = 9, id = 'd' }} }}\n\
+             window = {{ from = 'from', to = 'to', column = 't', start = '{{first}}', step = '7d' }}\n"
+        );
+        let connectors = load(&[("own", &own)]).unwrap_or_else(|problems| panic!("{problems}"));
+        let found = streams(connectors.get("own").expect("there")).map(drop);
+        let reported = found.err().map(|problems| {
+            let message = format!("{}: {}", problems[0].at.join("."), problems[0].message);
+            message
+                .split_once(" differs")
+                .map_or(message.clone(), |(start, _)| start.to_owned())
+        });
+        assert_eq!(reported.as_deref(), expected, "{text}");
+    }
+}
