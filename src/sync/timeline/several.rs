@@ -192,9 +192,12 @@ enum SharedResponse {
     Failed(Failure),
 }
 
+/// The rows that tell an item, by its id.
+type RowsByItem = BTreeMap<String, Rows>;
+
 /// The rows of several items.
 struct SharedRows {
-    parts: BTreeMap<String, Rows>,
+    parts: RowsByItem,
     order: RowOrder,
     facts: WalkFacts,
     end: ListEnd,
@@ -358,11 +361,7 @@ async fn respond_whole(
 }
 
 /// Whether all of these rows are among the others.
-fn is_in(
-    some: &BTreeMap<String, Rows>,
-    all: &BTreeMap<String, Rows>,
-    rules: ItemRules<'_>,
-) -> bool {
+fn is_in(some: &RowsByItem, all: &RowsByItem, rules: ItemRules<'_>) -> bool {
     let column = rules.window.column;
     some.iter().all(|(item, rows)| {
         let mut times: BTreeSet<_> = rows.iter().map(|row| row.at(column).text()).collect();
@@ -477,9 +476,9 @@ fn parts(
     pages: Vec<WaitingRows>,
     column: usize,
     time: usize,
-) -> Result<Option<(BTreeMap<String, Rows>, RowOrder)>, StoreError> {
+) -> Result<Option<(RowsByItem, RowOrder)>, StoreError> {
     let mut order = RowOrder::default();
-    let mut all: Option<BTreeMap<String, Rows>> = Some(BTreeMap::new());
+    let mut all: Option<RowsByItem> = Some(BTreeMap::new());
     for page in pages {
         page.each(|rows| {
             let (Some(so_far), Some(parts)) = (&mut all, rows.by_cell(column)) else {
