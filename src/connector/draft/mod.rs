@@ -10,6 +10,7 @@ mod lines;
 mod names;
 mod openapi;
 mod paging;
+mod parameters;
 mod sample;
 mod text;
 

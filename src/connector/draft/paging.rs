@@ -3,7 +3,7 @@
 use super::DraftSample;
 use super::json_node::JsonNode;
 use super::lines::assumption;
-use super::names::snake;
+use super::parameters::folded;
 use super::sample::{ListRows, SampleList};
 use crate::connector::response::NextPath;
 use crate::document::toml_text::toml_string;
@@ -293,9 +293,4 @@ fn beside_rows<'a>(
         }
         path.pop();
     }
-}
-
-/// In small letters, without signs.
-fn folded(name: &str) -> String {
-    snake(name).replace('_', "")
 }

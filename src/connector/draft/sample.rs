@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use super::json_node::JsonNode;
 use super::names::snake;
+use super::parameters::{is_harmless, is_plain_name, is_secret_name};
 use super::{DraftOutline, DraftSample};
 
 /// Lists are searched in objects down to this depth.
 const DEPTH: usize = 3;
-
-/// Parameters with such names carry a secret.
-const SECRETS: &[&str] = &["token", "key", "secret", "password", "signature", "sig"];
 
 /// One list of a vendor, by an answer that shows it.
 #[derive(Debug)]
@@ -65,17 +63,21 @@ pub(super) fn outline(body: JsonNode, sample: &DraftSample) -> Result<DraftOutli
             .to_owned();
         list.path = path;
         for (name, value) in query {
-            let plain = snake(&name).replace('_', "");
-            if SECRETS.iter().any(|secret| plain.ends_with(secret)) {
+            if !is_plain_name(&name) {
+                let why = "a parameter whose name may be a secret or a value";
+                outline.left_out.push(why.to_owned());
+            } else if is_secret_name(&name) {
                 outline.left_out.push(format!(
                     "the parameter {name}, which looks like a secret: see [auth]"
                 ));
-            } else if value.contains(['{', '}']) {
-                outline.left_out.push(format!(
-                    "the parameter {name}: braces in its value would be a template"
-                ));
-            } else {
+            } else if is_harmless(&name, &value) {
                 list.parameters.push((name, Some(value)));
+            } else {
+                // Its name still shows how pages are requested.
+                outline.left_out.push(format!(
+                    "the value of the parameter {name}, which may be a secret: if it is none, add it to `query`"
+                ));
+                list.parameters.push((name, None));
             }
         }
     }
