@@ -120,7 +120,8 @@ fn what_is_opt_in_is_a_comment() {
         let job = &source.jobs[0].text;
         for (stream, sign) in [
             ("academic_sessions", ""),
-            ("results", ""),
+            ("courses", ""),
+            ("results", "#"),
             ("terms", "#"),
             ("grading_periods", "#"),
             ("demographics", "#"),
