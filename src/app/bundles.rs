@@ -48,7 +48,7 @@ pub fn bundle_states(
 }
 
 /// Whether the questions of all bundles fit the mirror; nothing is read. `missing` says which column a file of a bundle lacks
-/// for whoever reads it.
+/// for its reader.
 ///
 /// # Errors
 /// When the mirror cannot be read.

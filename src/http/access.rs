@@ -124,7 +124,7 @@ impl Access {
         address.set_query(Some(&query));
     }
 
-    /// Puts the headers on a GET of this address, signed anew each time.
+    /// Puts the headers on a GET of this address, signed each time.
     pub(crate) fn put_on(
         &self,
         request: &mut HeaderMap,

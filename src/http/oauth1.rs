@@ -1,7 +1,7 @@
 //! Signs requests by OAuth 1.0a (RFC 5849) without a token, with HMAC-SHA256.
 //!
 //! Only GET: the parameters are those of the query and of the header. The surprise: a signature has a time and a nonce that
-//! servers remember, so a request that is repeated must be signed anew.
+//! servers remember, so a request that is repeated must be signed again.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;

@@ -77,8 +77,9 @@ pub(super) fn find(found: &ListRows<'_>, help: &BTreeMap<Vec<String>, String>) -
     let rows = &found.rows;
     let mut order: Vec<Vec<String>> = Vec::new();
     let mut seen: BTreeMap<Vec<String>, MemberValues> = BTreeMap::new();
+    let varied = varied_members(rows);
     for (number, row) in rows.iter().take(ROWS).enumerate() {
-        visit(row, &mut Vec::new(), &mut |path, node| {
+        visit(row, &varied, &mut Vec::new(), &mut |path, node| {
             if !seen.contains_key(path) {
                 order.push(path.to_vec());
             }
@@ -180,13 +181,47 @@ fn merge_objects(order: &mut Vec<Vec<String>>, seen: &mut BTreeMap<Vec<String>, 
     }
 }
 
-/// Calls `act` with each member of a row that is no object with members.
-fn visit(node: &JsonNode, path: &mut Vec<String>, act: &mut impl FnMut(&[String], &JsonNode)) {
+/// Members of rows that are objects with other names in each row: the names are values, such as those of people.
+fn varied_members<'a>(rows: &[&'a JsonNode]) -> BTreeSet<&'a str> {
+    let mut objects: BTreeMap<&str, (usize, BTreeMap<&str, usize>)> = BTreeMap::new();
+    for row in rows.iter().take(ROWS) {
+        for (name, member) in row.members() {
+            if !member.members().is_empty() {
+                let (count, names) = objects.entry(name).or_default();
+                *count += 1;
+                for (inner, _) in member.members() {
+                    *names.entry(inner).or_default() += 1;
+                }
+            }
+        }
+    }
+    let is_varied = |count: usize, names: &BTreeMap<&str, usize>| {
+        count > 1 && names.values().all(|rows| rows * 2 <= count)
+    };
+    let varied = objects.into_iter();
+    varied
+        .filter(|(_, (count, names))| is_varied(*count, names))
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// Calls `act` with each member of a row that is no object with members, or one whose members are named by data.
+fn visit(
+    node: &JsonNode,
+    varied: &BTreeSet<&str>,
+    path: &mut Vec<String>,
+    act: &mut impl FnMut(&[String], &JsonNode),
+) {
     for (name, member) in node.members() {
         path.push(name.clone());
         match member {
-            JsonNode::Object(members) if !members.is_empty() && path.len() < DEPTH => {
-                visit(member, path, act);
+            JsonNode::Object(members)
+                if !members.is_empty()
+                    && path.len() < DEPTH
+                    && !member.is_keyed_by_data()
+                    && !(path.len() == 1 && varied.contains(name.as_str())) =>
+            {
+                visit(member, varied, path, act);
             }
             other => act(path, other),
         }

@@ -46,6 +46,31 @@ impl JsonNode {
         path.iter().try_fold(self, |node, name| node.get(name))
     }
 
+    /// Whether it is several objects that have most of their members in common: rows by their ids.
+    pub fn has_alike_members(&self) -> bool {
+        let members = self.members();
+        let first = members.first().map(|(_, first)| first);
+        let known = |name: &str| first.is_some_and(|first| first.get(name).is_some());
+        let is_alike = |(_, row): &(String, Self)| {
+            let all = row.members();
+            !all.is_empty() && all.iter().filter(|(name, _)| known(name)).count() * 2 > all.len()
+        };
+        members.len() > 1 && members.iter().all(is_alike)
+    }
+
+    /// Whether its members are named by ids or people: such a name is a value, and no draft may have it.
+    pub fn is_keyed_by_data(&self) -> bool {
+        let is_value = |name: &str| {
+            let is_uuid = name.len() == 36 && name.matches('-').count() == 4;
+            let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+            is_uuid
+                || is_number
+                || name.contains(' ')
+                || name.chars().skip(1).any(|letter| letter == '@')
+        };
+        self.has_alike_members() || self.members().iter().any(|(name, _)| is_value(name))
+    }
+
     /// The members of an object; none of anything else.
     pub fn members(&self) -> &[(String, Self)] {
         match self {

@@ -183,13 +183,7 @@ fn list_path(path: &[String]) -> String {
 /// An object whose members are rows: several objects that have most of their members in common.
 fn by_id<'a>(node: &'a JsonNode, path: &mut Vec<String>) -> Option<ListRows<'a>> {
     let members = node.members();
-    let (_, first) = members.first()?;
-    let known = |name: &String| first.get(name).is_some();
-    let is_alike = |row: &JsonNode| {
-        let all = row.members();
-        all.len() > 1 && all.iter().filter(|(name, _)| known(name)).count() * 2 > all.len()
-    };
-    if members.len() > 1 && members.iter().all(|(_, row)| is_alike(row)) {
+    if node.has_alike_members() {
         path.push("{*}".to_owned());
         return Some(ListRows {
             at: path.join("."),
@@ -226,7 +220,7 @@ fn below<'a>(
     let is_one = |(_, member): &(String, JsonNode)| {
         matches!(member, JsonNode::Text(_) | JsonNode::Boolean(_))
     };
-    if path.len() == DEPTH || node.members().iter().any(is_one) {
+    if path.len() == DEPTH || node.is_keyed_by_data() || node.members().iter().any(is_one) {
         return None;
     }
     node.members()
@@ -259,7 +253,7 @@ fn lists_in<'a>(
     if !objects.iter().all(|object| object.get("rel").is_some()) {
         found.push((path.clone(), objects));
     }
-    if path.len() == DEPTH {
+    if path.len() == DEPTH || node.is_keyed_by_data() {
         return;
     }
     for (name, member) in node.members() {
@@ -280,7 +274,9 @@ fn envelope(rows: &[&JsonNode]) -> Option<String> {
                 .members()
                 .iter()
                 .all(|(other, member)| (other == name) == member.is_object())
-            && row.get(name).is_some_and(|inner| inner.members().len() > 1)
+            && row
+                .get(name)
+                .is_some_and(|inner| inner.members().len() > 1 && !inner.is_keyed_by_data())
     };
     let mut names = first.members().iter().map(|(name, _)| name);
     let found = names.find(|name| rows.iter().all(|row| wraps(name, row)))?;

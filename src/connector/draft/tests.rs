@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod people;
+
 fn sample(body: &Value, address: &str) -> DraftSample {
     DraftSample {
         bytes: body.to_string().into_bytes(),

@@ -13,6 +13,13 @@ pub struct Outputs {
     pub hooks: Vec<HookStatus>,
 }
 
+impl Outputs {
+    /// Whether nothing leaves the mirror.
+    pub fn is_empty(&self) -> bool {
+        self.bundles.is_empty() && self.hooks.is_empty()
+    }
+}
+
 /// A bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BundleStatus {

@@ -1,4 +1,4 @@
-//! Requests signed by OAuth 1.0a: each attempt anew, and a refusal that a clock explains.
+//! Requests signed by OAuth 1.0a: each attempt by itself, and a refusal that a clock explains.
 
 use super::pages::{fine, server, status};
 use super::*;

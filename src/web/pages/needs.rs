@@ -85,7 +85,7 @@ fn daemon_needs(daemon: &Status) -> Vec<AdminNeed> {
     needs
 }
 
-/// What bundles and hooks need. One failure passes by itself usually, but nobody sees that a receiver waits.
+/// What bundles and hooks need. One failure passes by itself usually, but a receiver that waits is seen nowhere else.
 fn outputs_needs(outputs: &Outputs) -> Vec<AdminNeed> {
     let bundles = outputs.bundles.iter().filter_map(|bundle| {
         let name = &bundle.bundle;

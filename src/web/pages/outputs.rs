@@ -15,7 +15,7 @@ pub(super) fn outputs_page(facts: &SiteFacts<'_>) -> Markup {
             h1 { "Outputs" }
             @match facts.outputs {
                 None => p { "The daemon does not run, so nothing leaves the mirror." },
-                Some(outputs) if is_empty(outputs) => p {
+                Some(outputs) if outputs.is_empty() => p {
                     "Nothing leaves the mirror: no bundle is configured in " code { "exports/" } " and no hook in "
                     code { "rollbook.toml" } "."
                 },
@@ -23,10 +23,6 @@ pub(super) fn outputs_page(facts: &SiteFacts<'_>) -> Markup {
             }
         }
     }
-}
-
-pub(super) fn is_empty(outputs: &Outputs) -> bool {
-    outputs.bundles.is_empty() && outputs.hooks.is_empty()
 }
 
 /// The bundles and the hooks, as far as there are any.

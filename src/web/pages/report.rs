@@ -8,7 +8,7 @@ use super::chart_svg::{chart_svg, legend};
 use super::facts::SiteFacts;
 use super::links::{Links, stream_id};
 use super::needs::needs;
-use super::outputs::{is_empty, outputs_tables};
+use super::outputs::outputs_tables;
 use super::overview::{headline, jobs, needs_section};
 use super::parts::{days_table, runs_table, source_day, stream_links, time};
 use super::site::STYLE;
@@ -64,7 +64,7 @@ pub fn report(view: &ReportView<'_>) -> String {
             (jobs(&facts))
             (runs(&facts))
             @for source in facts.sources() { (source_section(source, &facts)) }
-            @if !is_empty(view.outputs) { section { h2 { "Outputs" } (outputs_tables(view.outputs)) } }
+            @if !view.outputs.is_empty() { section { h2 { "Outputs" } (outputs_tables(view.outputs)) } }
             section { h2 { "Storage" } (storage_list(&history.storage)) }
         }
     };
