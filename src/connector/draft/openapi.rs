@@ -2,6 +2,7 @@
 //!
 //! Reads `$ref` within the document only. A schema is followed to a small depth, so that one that contains itself ends.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use super::json_node::JsonNode;
@@ -15,6 +16,9 @@ const MAX_LISTS: usize = 40;
 
 /// Schemas are followed down to this depth: the body, a list in it, a row, and objects in the row.
 const DEPTH: usize = 7;
+
+/// A sample has no more nodes: schemas that hold many others would make one of millions.
+const MAX_NODES: usize = 2_000;
 
 /// So many references behind one another are a circle.
 const MAX_REFERENCES: usize = 20;
@@ -38,7 +42,11 @@ pub(super) fn outline(
     sample: &DraftSample,
     only: &[String],
 ) -> Result<DraftOutline, String> {
-    let description = Description { root };
+    let description = Description {
+        root,
+        nodes_left: Cell::new(0),
+        open: RefCell::default(),
+    };
     let title = root.at(&["info", "title"]).and_then(JsonNode::text);
     let mut outline = DraftOutline {
         title: title.unwrap_or_default().to_owned(),
@@ -53,9 +61,12 @@ pub(super) fn outline(
         let (true, Some(get)) = (is_wanted, operations.get("get")) else {
             continue;
         };
+        if outline.lists.len() == MAX_LISTS {
+            more += 1;
+            continue;
+        }
         match description.list(path, operations, get) {
             None => {}
-            Some(_) if outline.lists.len() == MAX_LISTS => more += 1,
             Some(Ok(list)) => outline.lists.push(list),
             Some(Err(why)) => outline.left_out.push(format!("{path}: {why}")),
         }
@@ -63,7 +74,7 @@ pub(super) fn outline(
     if more > 0 {
         outline
             .left_out
-            .push(format!("{more} more lists; `--only PATH` chooses"));
+            .push(format!("up to {more} more lists; `--only PATH` chooses"));
     }
     // A list for whose rows another one is read is in front of it.
     outline.lists.sort_by_key(|list| list.parent.is_some());
@@ -73,6 +84,10 @@ pub(super) fn outline(
 /// A whole description.
 struct Description<'a> {
     root: &'a JsonNode,
+    /// What the sample under way may still have.
+    nodes_left: Cell<usize>,
+    /// The schemas that it is within: one that holds itself ends there.
+    open: RefCell<Vec<&'a JsonNode>>,
 }
 
 impl<'a> Description<'a> {
@@ -92,6 +107,7 @@ impl<'a> Description<'a> {
         let content = response.get("content")?.members();
         let (_, content) = content.iter().find(|(kind, _)| kind.contains("json"))?;
         let mut help = BTreeMap::new();
+        self.nodes_left.set(MAX_NODES);
         let body = self.sample(content.get("schema")?, DEPTH, &mut Vec::new(), &mut help);
         let found = rows(&body)
             .ok()
@@ -150,7 +166,7 @@ impl<'a> Description<'a> {
         Some(Ok(list))
     }
 
-    fn parameter(&self, parameter: &JsonNode, list: &mut SampleList) {
+    fn parameter(&self, parameter: &'a JsonNode, list: &mut SampleList) {
         let text = |name| parameter.get(name).and_then(JsonNode::text);
         let (Some("query"), Some(name)) = (text("in"), text("name")) else {
             return;
@@ -199,9 +215,25 @@ impl<'a> Description<'a> {
         if let Some(text) = schema.get("description").and_then(JsonNode::text) {
             help.insert(path.clone(), text.to_owned());
         }
-        if depth == 0 {
+        let left = self.nodes_left.get();
+        let is_open = (self.open.borrow().iter()).any(|open| std::ptr::eq(*open, schema));
+        if depth == 0 || left == 0 || is_open {
             return JsonNode::Null;
         }
+        self.nodes_left.set(left - 1);
+        self.open.borrow_mut().push(schema);
+        let node = self.sample_within(schema, depth, path, help);
+        self.open.borrow_mut().pop();
+        node
+    }
+
+    fn sample_within(
+        &self,
+        schema: &'a JsonNode,
+        depth: usize,
+        path: &mut Vec<String>,
+        help: &mut BTreeMap<Vec<String>, String>,
+    ) -> JsonNode {
         let mut members = Vec::new();
         self.members(schema, depth, path, help, &mut members);
         if !members.is_empty() {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod circles;
 mod people;
 
 fn sample(body: &Value, address: &str) -> DraftSample {
