@@ -213,17 +213,13 @@ fn visit(
     act: &mut impl FnMut(&[String], &JsonNode),
 ) {
     for (name, member) in node.members() {
+        let is_of_values =
+            member.is_keyed_by_data() || (path.is_empty() && varied.contains(name.as_str()));
         path.push(name.clone());
-        match member {
-            JsonNode::Object(members)
-                if !members.is_empty()
-                    && path.len() < DEPTH
-                    && !member.is_keyed_by_data()
-                    && !(path.len() == 1 && varied.contains(name.as_str())) =>
-            {
-                visit(member, varied, path, act);
-            }
-            other => act(path, other),
+        if member.members().is_empty() || path.len() >= DEPTH || is_of_values {
+            act(path, member);
+        } else {
+            visit(member, varied, path, act);
         }
         path.pop();
     }
