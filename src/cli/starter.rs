@@ -49,7 +49,7 @@ pub fn source(
 ) -> Option<StarterSource> {
     let file = connectors.get(connector)?;
     let found = example(connector).map(|example| renamed::source(example, name));
-    let mut found = found.unwrap_or_else(|| derived::part(name, connector, file));
+    let mut found = found.unwrap_or_else(|| derived::part(name, connector, file, grant));
     if let Some(grant) = grant.filter(|grant| grant_of(&found) != Some(*grant)) {
         let mut auth = derived::auth(name, &file.auth, Some(grant));
         // Where to find it does not depend on the grant; the secret does.

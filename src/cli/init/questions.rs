@@ -164,6 +164,12 @@ mod tests {
                 None,
                 "base_url token_url client_id client_secret*",
             ),
+            // Its requests are signed: there is no token endpoint.
+            (
+                "oneroster",
+                Some(GrantKind::Oauth1),
+                "base_url client_id client_secret*",
+            ),
         ];
         for (name, grant, expected) in rows {
             let source = starter::source(name, "other", &connectors, grant).expect("known");

@@ -7,8 +7,14 @@ use crate::connector::file::{Connector, Grants, Setting, StreamConfig};
 use crate::model::GrantKind;
 use crate::setup::{CHANGE_ME, CHANGE_ME_URL};
 
-/// One source, and one job.
-pub fn part(name: &str, connector_name: &str, connector: &Connector) -> StarterSource {
+/// One source, and one job. Without a grant it uses the one of least manual work.
+pub fn part(
+    name: &str,
+    connector_name: &str,
+    connector: &Connector,
+    grant: Option<GrantKind>,
+) -> StarterSource {
+    let grant = grant.or_else(|| offered_grants(&connector.auth).first().copied());
     let job = Draft {
         stem: name.to_owned(),
         text: job(name, connector),
@@ -16,12 +22,17 @@ pub fn part(name: &str, connector_name: &str, connector: &Connector) -> StarterS
     StarterSource {
         name: name.to_owned(),
         connector: connector_name.to_owned(),
-        text: source(name, connector_name, connector),
+        text: source(name, connector_name, connector, grant),
         jobs: vec![job],
     }
 }
 
-fn source(name: &str, connector_name: &str, connector: &Connector) -> String {
+fn source(
+    name: &str,
+    connector_name: &str,
+    connector: &Connector,
+    grant: Option<GrantKind>,
+) -> String {
     let mut text = format!(
         "# ---------------------------------------------------------------- {}\n\n\
          [sources.{name}]    # the name begins every table\n\
@@ -31,19 +42,23 @@ fn source(name: &str, connector_name: &str, connector: &Connector) -> String {
     let settings: String = connector
         .settings
         .iter()
-        .filter_map(|(name, rules)| setting(name, rules))
+        .filter_map(|(name, rules)| setting(name, rules, grant))
         .collect();
     if !settings.is_empty() {
         let _ = write!(text, "[sources.{name}.settings]\n{settings}\n"); // a text takes anything
     }
-    text + &auth(name, &connector.auth, None)
+    text + &auth(name, &connector.auth, grant)
 }
 
-/// A setting with its description: a line to fill in if it is required, a comment if it has a default.
-fn setting(name: &str, setting: &Setting) -> Option<String> {
+/// A setting with its description: a line to fill in if it is required, a comment if it has a default; nothing if the
+/// grant has no use for it.
+fn setting(name: &str, setting: &Setting, grant: Option<GrantKind>) -> Option<String> {
     let Setting::Full(rules) = setting else {
         return None;
     };
+    if grant.is_some_and(|grant| rules.unused_by.contains(&grant)) {
+        return None;
+    }
     let default = rules.default.as_deref().filter(|text| !text.is_empty());
     let (off, value) = match default {
         Some(default) => ("#", default),
@@ -64,12 +79,12 @@ fn setting(name: &str, setting: &Setting) -> Option<String> {
     Some(format!("{help}{off}{name} = {value}\n"))
 }
 
-/// The lines below `auth` for this grant, or for the one of least manual work.
+/// The lines below `auth` for this grant.
 pub fn auth(name: &str, offered: &Grants, grant: Option<GrantKind>) -> String {
-    let grants = offered_grants(offered);
-    let Some(grant) = grant.or(grants.first().copied()) else {
+    let Some(grant) = grant else {
         return String::new();
     };
+    let grants = offered_grants(offered);
     let mut text = format!("[sources.{name}.auth]\ngrant = \"{grant}\"\n");
     let keys: &[&str] = match grant {
         GrantKind::ClientCredentials | GrantKind::Oauth1 => &["client_id", "client_secret"],

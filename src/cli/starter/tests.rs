@@ -77,7 +77,7 @@ fn every_connector_can_be_derived_from_its_file_alone() {
     let connectors = Connectors::built_in().expect("right");
     for name in known() {
         let connector = connectors.get(&name).expect("known");
-        loaded(&[derived::part(&name, &name, connector)]);
+        loaded(&[derived::part(&name, &name, connector, None)]);
     }
 }
 
