@@ -289,14 +289,16 @@ pub struct PageConfig {
     pub offset: Option<String>,
     /// Parameter with the page's number (`number`).
     pub number: Option<String>,
-    /// The first page's number. Default 1.
+    /// What `number` is for the first page, default 1; or what `offset` is for the first row, default 0: 1 where a server
+    /// counts rows from one.
     pub first: Option<u32>,
     /// Parameter with the rows wanted.
     pub limit: Option<String>,
     /// Rows wanted on a page. Default 1000.
     pub size: Option<u32>,
     /// Template of the value of `offset` or `number`, of `{offset}`, `{number}` and `{size}`: `"{number},{size}"` for
-    /// `page=2,50`. Default: the number alone.
+    /// `page=2,50`. Default: the number alone. With `number`, `{offset}` is the rows requested before, for a server whose
+    /// pages can have more rows than requested.
     pub value: Option<String>,
     /// Parameter with the cursor (`cursor`).
     pub cursor: Option<String>,

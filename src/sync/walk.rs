@@ -345,14 +345,10 @@ fn query(
     };
     match at {
         At::Start => {}
-        At::Offset(offset) => {
-            add(&page.offset, page.position_value("offset", *offset, want));
-        }
-        At::Number(number) => {
-            add(&page.number, page.position_value("number", *number, want));
-        }
+        At::Offset(rows) => add(&page.offset, page.offset_value(*rows, want)),
+        At::Number(number) => add(&page.number, page.number_value(*number, want)),
         At::Cursor(cursor) => add(&page.cursor, cursor.clone()),
-        At::Since { skip, .. } => add(&page.offset, page.position_value("offset", *skip, want)),
+        At::Since { skip, .. } => add(&page.offset, page.offset_value(*skip, want)),
         At::Link(_) => {}
     }
     add(&page.limit, want.to_string());

@@ -443,7 +443,7 @@ impl Builder<'_> {
             offset: page.offset.clone(),
             limit: page.limit.clone(),
             number: page.number.clone(),
-            first: u64::from(page.first.unwrap_or(1)),
+            first: u64::from(page.first.unwrap_or(u32::from(page.by == PageBy::Number))),
             value: page.value.clone(),
             cursor: page.cursor.clone(),
             cursor_header: page.cursor_header.clone(),
@@ -497,21 +497,29 @@ impl Builder<'_> {
     fn check_keys_of_pages(&mut self, page: &PageConfig) {
         let by_position = matches!(page.by, PageBy::Offset | PageBy::Number);
         let by_address = matches!(page.by, PageBy::Link | PageBy::NextUrl);
-        let needed = match page.by {
-            PageBy::Number => "number",
-            _ => "offset",
+        let needed: &[&str] = match page.by {
+            PageBy::Number => &["number", "offset"],
+            _ => &["offset"],
         };
         if let Some(value) = &page.value {
             let names = template::names(value);
-            if !by_position || !names.contains(&needed) {
+            if !by_position || !needed.iter().any(|needed| names.contains(needed)) {
                 self.problem(
                     &["page", "value"],
                     format!(
-                        "`value` is the template of `offset` or `number`, and lacks `{{{needed}}}`"
+                        "`value` is the template of `offset` or `number`, and lacks `{{{}}}`",
+                        needed[0]
                     ),
                     Some("such as `value = \"{number},{size}\"` with `by = \"number\"`".into()),
                 );
             }
+        }
+        if page.first.is_some() && !by_position {
+            self.problem(
+                &["page", "first"],
+                "`first` belongs to `offset` and `number`".into(),
+                None,
+            );
         }
         if page.next.is_some() && page.next_header.is_some()
             || page.cursor.is_some() && page.cursor_header.is_some()

@@ -9,7 +9,15 @@ use crate::connector::response::NextPath;
 use crate::document::toml_text::toml_string;
 
 /// Names of parameters and members, in small letters without signs. Earlier ones are likelier.
-const OFFSET: &[&str] = &["offset", "skip", "start", "limitstart", "startat", "from"];
+const OFFSET: &[&str] = &[
+    "offset",
+    "skip",
+    "start",
+    "limitstart",
+    "startat",
+    "startindex",
+    "from",
+];
 const NUMBER: &[&str] = &["page", "pagenumber", "pageno", "pageindex", "pagenum"];
 const CURSOR: &[&str] = &[
     "cursor",
@@ -123,11 +131,12 @@ pub(super) fn guess(list: &SampleList, found: &ListRows<'_>, sample: &DraftSampl
         None => match (named(OFFSET), named(NUMBER)) {
             (Some(offset), _) => {
                 used.push(offset.to_owned());
-                let why = format!("by the name of the parameter {offset}");
-                (
-                    format!("by = \"offset\", offset = {}", toml_string(offset)),
-                    why,
-                )
+                let why = format!("by the name of the parameter {offset}; is the first row 0?");
+                let line = format!("by = \"offset\", offset = {}", toml_string(offset));
+                match value_of(list, offset) {
+                    Some("1") => (line + ", first = 1", why.replace("row 0", "row 1")),
+                    _ => (line, why),
+                }
             }
             (None, Some(number)) => {
                 used.push(number.to_owned());
@@ -174,13 +183,16 @@ pub(super) fn guess(list: &SampleList, found: &ListRows<'_>, sample: &DraftSampl
     }
 }
 
+/// The value of a parameter in the address.
+fn value_of<'a>(list: &'a SampleList, parameter: &str) -> Option<&'a str> {
+    let mut all = list.parameters.iter();
+    all.find(|(name, _)| name == parameter)
+        .and_then(|(_, value)| value.as_deref())
+}
+
 /// For `page=1,50`: number and size in one parameter.
 fn size_in_number(list: &SampleList, number: &str) -> String {
-    let value = list
-        .parameters
-        .iter()
-        .find(|(name, _)| name == number)
-        .and_then(|(_, value)| value.as_deref());
+    let value = value_of(list, number);
     let parts = value.and_then(|value| value.split_once(','));
     match parts.map(|(page, size)| (page.parse::<u32>(), size.parse::<u32>())) {
         Some((Ok(_), Ok(_))) => format!(", value = \"{{number}},{{size}}\", size = {SIZE}"),

@@ -174,6 +174,13 @@ fn the_next_page_is_guessed_from_what_the_answer_shows() {
             Some("by = \"number\", number = \"page\", limit = \"per_page\", size = 100"),
         ),
         (
+            json!({"Resources": [row], "totalResults": 9}),
+            "https://s.example/Users?startIndex=1&count=2",
+            Some(
+                "by = \"offset\", offset = \"startIndex\", first = 1, limit = \"count\", size = 100, total_member = [\"totalResults\"]",
+            ),
+        ),
+        (
             json!({"records": [row], "results": 9}),
             "https://s.example/records/users?page=1,50",
             Some("by = \"number\", number = \"page\", value = \"{number},{size}\", size = 100"),

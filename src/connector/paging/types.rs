@@ -18,7 +18,7 @@ pub struct PageRules {
     pub limit: Option<String>,
     /// Parameter with the page's number.
     pub number: Option<String>,
-    /// The first page's number.
+    /// What `number` is for the first page, or `offset` for the first row.
     pub first: u64,
     /// Template of the value of `offset` or `number`.
     pub value: Option<String>,
@@ -44,7 +44,9 @@ pub struct PageRules {
     pub empty_ends: bool,
 }
 
-/// The name of the page's size in a template of [`PageRules::value`].
+/// Names in a template of [`PageRules::value`].
+const OFFSET: &str = "offset";
+const NUMBER: &str = "number";
 const SIZE: &str = "size";
 
 impl PageRules {
@@ -54,14 +56,25 @@ impl PageRules {
         self.limit.is_some() || template::names(value).contains(&SIZE)
     }
 
-    /// The value of the parameter with a page's offset or number.
-    pub fn position_value(&self, name: &str, position: u64, want: u64) -> String {
+    /// The value of `offset` behind so many rows.
+    pub fn offset_value(&self, rows: u64, want: u64) -> String {
+        let offset = self.first.saturating_add(rows);
+        self.position_value(offset, &[(OFFSET, offset), (SIZE, want)])
+    }
+
+    /// The value of `number` for the page with this number. All pages have the size of the first one.
+    pub fn number_value(&self, number: u64, want: u64) -> String {
+        let before = number.saturating_sub(self.first).saturating_mul(want);
+        self.position_value(number, &[(NUMBER, number), (OFFSET, before), (SIZE, want)])
+    }
+
+    fn position_value(&self, position: u64, variables: &[(&str, u64)]) -> String {
         let Some(value) = &self.value else {
             return position.to_string();
         };
-        let variables = [(name, position), (SIZE, want)];
-        let variables = variables.map(|(name, number)| (name.to_owned(), number.to_string()));
-        template::fill(value, &[&Variables::from(variables)])
+        let variables = variables.iter();
+        let variables = variables.map(|(name, number)| ((*name).to_owned(), number.to_string()));
+        template::fill(value, &[&variables.collect::<Variables>()])
     }
 }
 
