@@ -29,6 +29,7 @@ fn library() -> Replay {
                 });
                 json!({"total": 7, "books": books.collect::<Vec<_>>()})
             }
+            "/feed/3f9cmellon0c1de77a2b4e1/loans" => json!([{"id": 1}, {"id": 2}]),
             "/v2/books/0/loans" => {
                 json!([{"id": 1, "borrower": "Kim Quill"}, {"id": 1, "borrower": "Lee Quill"}])
             }
@@ -109,6 +110,43 @@ fn an_address_becomes_a_connector_that_reads_it() {
         ran.out.contains("Kim Quill") && ran.out.contains("Book 2") && !ran.out.contains("Book 3"),
         "{ran:?}"
     );
+}
+
+#[test]
+fn a_secret_in_a_path_is_neither_written_nor_printed() {
+    let (vendor, installation) = (library(), installation());
+    let address = format!("{}/feed/3f9cmellon0c1de77a2b4e1/loans", vendor.origin());
+    let new = |address: &str, more: &[&str]| {
+        let key = ["--header-credential", "X-Api-Key=shelf_key"];
+        installation.run(&[&["connector", "new", address][..], &key, more].concat())
+    };
+    let printed = new(&address, &[]);
+    let written = new(&address, &["--write", "feed"]);
+    let missing = new(&address.replace("loans", "users"), &[]);
+    assert_eq!(written.code, Some(0), "{written:?}");
+    let file =
+        fs::read_to_string(installation.path("config/connectors/feed.toml")).expect("a draft");
+    let whole = format!("{printed:?}{written:?}{missing:?}{file}");
+    assert!(!whole.contains("mellon"), "{whole}");
+    assert_eq!(missing.code, Some(1), "{missing:?}");
+    assert!(
+        printed.out.contains("path    = \"/{address_key}/loans\""),
+        "{printed:?}"
+    );
+    assert!(
+        written.out.contains("write it as the setting address_key"),
+        "{written:?}"
+    );
+    let source = format!(
+        "[sources.feed]\nconnector = \"feed\"\n[sources.feed.settings]\nbase_url = \"{}/feed\"\n\
+         address_key = \"3f9cmellon0c1de77a2b4e1\"\n[sources.feed.auth]\ngrant = \"api_key\"\n\
+         api_key = {{ credential = \"shelf_key\" }}\n",
+        vendor.origin()
+    );
+    installation.write("config/rollbook.toml", &source);
+    let ran = installation.run(&["connector", "test", "feed"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("feed.loans: 2 rows"), "{ran:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::super::exit::Exit;
 use super::super::table::many;
 use super::super::{out, start, write_new};
-use crate::connector::draft::{DraftSample, draft, draft_name};
+use crate::connector::draft::{ADDRESS_KEY, DraftSample, draft, draft_name};
 use crate::connector::link::{self, NextPage};
 use crate::http::get_once;
 use crate::model::{ConnectorName, CredentialName, SecretRef};
@@ -104,6 +104,12 @@ pub async fn run(folders: &Folders, options: &NewOptions) -> Result<(), Exit> {
         many(streams as u64, "stream", "streams"),
         many(guesses, "assumption", "assumptions"),
     ));
+    if text.contains(&format!("\n{ADDRESS_KEY} = ")) {
+        out::text(format!(
+            "A part of the address looks like a secret and was left out: write it as the setting {ADDRESS_KEY} of the source, \
+             or ask the vendor for a key in a header, because everyone who reads rollbook.toml sees a setting."
+        ));
+    }
     Ok(())
 }
 

@@ -1,17 +1,16 @@
 //! The columns of a sample's rows: names, paths and types.
 //!
-//! Objects become columns of their members, two levels deep; lists become JSON. What has the name of a secret is ignored.
+//! Objects become columns of their members, two levels deep, unless these may be named by data; lists become JSON. What has
+//! the name of a secret is ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::json_node::JsonNode;
 use super::names::{snake, unique};
+use super::object_names::{DEPTH, ObjectNames};
 use super::sample::ListRows;
 use crate::connector::columns::Column;
 use crate::model::scalar::{ParsedTime, timestamp};
-
-/// Members of objects in a row are columns down to this depth.
-const DEPTH: usize = 3;
 
 /// So many rows say enough.
 const ROWS: usize = 1000;
@@ -55,6 +54,8 @@ pub(super) struct FoundColumns {
     pub ignored: Vec<String>,
     /// Members that no path can name.
     pub unnamable: usize,
+    /// Members of objects that occur in one row only.
+    pub once: BTreeSet<Vec<String>>,
 }
 
 /// What was seen at one path.
@@ -69,28 +70,52 @@ struct MemberValues {
     times: usize,
     without_zone: usize,
     composites: usize,
+    /// Its members may be named by data.
+    is_named_by_data: bool,
     values: Vec<Option<String>>,
 }
 
-/// Finds the columns of rows; `help` describes members by their path.
-pub(super) fn find(found: &ListRows<'_>, help: &BTreeMap<Vec<String>, String>) -> FoundColumns {
+/// Finds the columns of rows; `help` describes members by their path. Names in a schema are no data.
+pub(super) fn find(
+    found: &ListRows<'_>,
+    help: &BTreeMap<Vec<String>, String>,
+    is_schema: bool,
+) -> FoundColumns {
     let rows = &found.rows;
+    let sampled = || rows.iter().take(ROWS).copied();
+    let objects = (!is_schema).then(|| ObjectNames::of(sampled()));
+    let mut once = BTreeSet::new();
     let mut order: Vec<Vec<String>> = Vec::new();
     let mut seen: BTreeMap<Vec<String>, MemberValues> = BTreeMap::new();
-    let varied = varied_members(rows);
-    for (number, row) in rows.iter().take(ROWS).enumerate() {
-        visit(row, &varied, &mut Vec::new(), &mut |path, node| {
-            if !seen.contains_key(path) {
-                order.push(path.to_vec());
-            }
-            seen.entry(path.to_vec()).or_default().note(node, number);
-        });
+    for (number, row) in sampled().enumerate() {
+        visit(
+            row,
+            objects.as_ref(),
+            &mut Vec::new(),
+            &mut |path, seen_as| {
+                let (node, is_named_by_data) = match seen_as {
+                    SeenAs::Once => {
+                        once.insert(path.to_vec());
+                        return;
+                    }
+                    SeenAs::Value(node) => (node, false),
+                    SeenAs::NamedByData(node) => (node, true),
+                };
+                if !seen.contains_key(path) {
+                    order.push(path.to_vec());
+                }
+                let here = seen.entry(path.to_vec()).or_default();
+                here.note(node, number);
+                here.is_named_by_data |= is_named_by_data;
+            },
+        );
     }
     let rows = rows.len().min(ROWS);
     merge_objects(&mut order, &mut seen);
     let mut names = BTreeSet::new();
     let mut found = FoundColumns {
         columns: of_itself(found, &mut names),
+        once,
         ..FoundColumns::default()
     };
     for path in order {
@@ -181,45 +206,35 @@ fn merge_objects(order: &mut Vec<Vec<String>>, seen: &mut BTreeMap<Vec<String>, 
     }
 }
 
-/// Members of rows that are objects with other names in each row: the names are values, such as those of people.
-fn varied_members<'a>(rows: &[&'a JsonNode]) -> BTreeSet<&'a str> {
-    let mut objects: BTreeMap<&str, (usize, BTreeMap<&str, usize>)> = BTreeMap::new();
-    for row in rows.iter().take(ROWS) {
-        for (name, member) in row.members() {
-            if !member.members().is_empty() {
-                let (count, names) = objects.entry(name).or_default();
-                *count += 1;
-                for (inner, _) in member.members() {
-                    *names.entry(inner).or_default() += 1;
-                }
-            }
-        }
-    }
-    let is_varied = |count: usize, names: &BTreeMap<&str, usize>| {
-        count > 1 && names.values().all(|rows| rows * 2 <= count)
-    };
-    let varied = objects.into_iter();
-    varied
-        .filter(|(_, (count, names))| is_varied(*count, names))
-        .map(|(name, _)| name)
-        .collect()
+/// What a member of a row is to a draft.
+enum SeenAs<'a> {
+    Value(&'a JsonNode),
+    /// An object whose members may be named by data.
+    NamedByData(&'a JsonNode),
+    /// A member of an object in this row only: its name may be data.
+    Once,
 }
 
-/// Calls `act` with each member of a row that is no object with members, or one whose members are named by data.
+/// Calls `act` with each member of a row that is one column, or none.
 fn visit(
     node: &JsonNode,
-    varied: &BTreeSet<&str>,
+    objects: Option<&ObjectNames<'_>>,
     path: &mut Vec<String>,
-    act: &mut impl FnMut(&[String], &JsonNode),
+    act: &mut impl FnMut(&[String], SeenAs<'_>),
 ) {
     for (name, member) in node.members() {
-        let is_of_values =
-            member.is_keyed_by_data() || (path.is_empty() && varied.contains(name.as_str()));
         path.push(name.clone());
-        if member.members().is_empty() || path.len() >= DEPTH || is_of_values {
-            act(path, member);
+        let is_object = !member.members().is_empty();
+        if path.len() > 1 && objects.is_some_and(|objects| objects.is_once(path)) {
+            act(path, SeenAs::Once);
+        } else if is_object
+            && (member.is_keyed_by_data() || objects.is_some_and(|objects| objects.are_data(path)))
+        {
+            act(path, SeenAs::NamedByData(member));
+        } else if is_object && path.len() < DEPTH {
+            visit(member, objects, path, act);
         } else {
-            visit(member, varied, path, act);
+            act(path, SeenAs::Value(member));
         }
         path.pop();
     }
@@ -276,6 +291,10 @@ impl MemberValues {
             () if self.composites > 0 && scalars > 0 => {
                 ("json", "lists or objects, and single values")
             }
+            () if self.is_named_by_data => (
+                "json",
+                "its members may be named by data, such as people; list as columns those that the vendor documents",
+            ),
             () if self.composites > 0 => ("json", ""),
             () if scalars == 0 => ("text", "the sample has no value of it"),
             () if self.booleans == scalars => ("boolean", ""),

@@ -3,17 +3,20 @@
 //! Guesses, and says so: each guess is a comment marked `ASSUMPTION`. No row's value gets into the draft. The surprise: a
 //! description is turned into samples with one row each, so that there is one way to guess.
 
+mod address;
 mod columns;
 mod json_node;
 mod key;
 mod lines;
 mod names;
+mod object_names;
 mod openapi;
 mod paging;
 mod parameters;
 mod sample;
 mod text;
 
+pub use self::address::ADDRESS_KEY;
 pub use self::names::draft_name;
 
 use self::json_node::JsonNode;
@@ -48,6 +51,8 @@ struct DraftOutline {
     base_url: String,
     /// Lines of `[auth]`.
     auth: String,
+    /// How many parts of the address look like secrets: each is a setting.
+    address_keys: usize,
     lists: Vec<SampleList>,
     /// What is not in the draft, and why.
     left_out: Vec<String>,

@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
+use super::address::has_secret;
 use super::json_node::JsonNode;
 use super::lines::{assumption, key_in_header};
 use super::sample::{SampleList, rows};
@@ -109,7 +110,7 @@ impl<'a> Description<'a> {
         let mut help = BTreeMap::new();
         self.nodes_left.set(MAX_NODES);
         let body = self.sample(content.get("schema")?, DEPTH, &mut Vec::new(), &mut help);
-        let found = rows(&body)
+        let found = rows(&body, true)
             .ok()
             .filter(|found| found.at != "{}" && found.rows.iter().all(|row| row.is_object()))?;
         // What describes the members of a row is found by their path in it.
@@ -136,6 +137,7 @@ impl<'a> Description<'a> {
             max_size: None,
             body,
             help,
+            is_schema: true,
             parent: None,
         };
         let elements = |node: &'a JsonNode| {
@@ -323,7 +325,7 @@ impl<'a> Description<'a> {
                 let scheme = address.split("://").next().unwrap_or_default();
                 url.starts_with(&format!("{scheme}://"))
             });
-        match is_usable {
+        match is_usable && !has_secret(&url) {
             true => url.trim_end_matches('/').to_owned(),
             false => String::new(),
         }

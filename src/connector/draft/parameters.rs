@@ -92,7 +92,7 @@ pub(super) fn is_harmless(name: &str, value: &str) -> bool {
 }
 
 /// Whether a word is hardly one that a person chose.
-fn looks_random(word: &str) -> bool {
+pub(super) fn looks_random(word: &str) -> bool {
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let most = match digits == word.len() {
         true => DIGITS,

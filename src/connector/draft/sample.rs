@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::address::SampleAddress;
 use super::json_node::JsonNode;
-use super::names::snake;
+use super::object_names::ObjectNames;
 use super::parameters::{is_harmless, is_plain_name, is_secret_name};
 use super::{DraftOutline, DraftSample};
 
@@ -24,6 +25,8 @@ pub(super) struct SampleList {
     pub body: JsonNode,
     /// What members of a row mean, by their path.
     pub help: BTreeMap<Vec<String>, String>,
+    /// The names of members are those of a schema, and no row's.
+    pub is_schema: bool,
     /// The path of the list for whose rows this one is read, and the variable in `path`.
     pub parent: Option<(String, String)>,
 }
@@ -41,7 +44,7 @@ pub(super) struct ListRows<'a> {
 
 /// The only list of a sample answer.
 pub(super) fn outline(body: JsonNode, sample: &DraftSample) -> Result<DraftOutline, String> {
-    rows(&body)?;
+    rows(&body, false)?;
     let mut outline = DraftOutline::default();
     let mut list = SampleList {
         name: sample.stem.clone(),
@@ -51,18 +54,16 @@ pub(super) fn outline(body: JsonNode, sample: &DraftSample) -> Result<DraftOutli
         max_size: None,
         body,
         help: BTreeMap::new(),
+        is_schema: false,
         parent: None,
     };
     if let Some(address) = &sample.address {
-        let (base, path, query) = parts(address);
-        outline.base_url = base;
-        list.name = path
-            .rsplit('/')
-            .find(|part| snake(part) != "x")
-            .unwrap_or("rows")
-            .to_owned();
-        list.path = path;
-        for (name, value) in query {
+        let address = SampleAddress::read(address);
+        outline.base_url = address.base_url;
+        outline.address_keys = address.keys;
+        list.name = address.name;
+        list.path = address.path;
+        for (name, value) in address.query {
             if !is_plain_name(&name) {
                 let why = "a parameter whose name may be a secret or a value";
                 outline.left_out.push(why.to_owned());
@@ -85,57 +86,11 @@ pub(super) fn outline(body: JsonNode, sample: &DraftSample) -> Result<DraftOutli
     Ok(outline)
 }
 
-/// The address without the last part of its path, that part, and the decoded parameters.
-fn parts(address: &str) -> (String, String, Vec<(String, String)>) {
-    let address = address.split('#').next().unwrap_or_default();
-    let (whole, query) = address.split_once('?').unwrap_or((address, ""));
-    let (scheme, rest) = whole.split_once("://").unwrap_or(("https", whole));
-    let rest = rest
-        .trim_end_matches('/')
-        .replace('{', "%7B")
-        .replace('}', "%7D");
-    let (base, last) = match rest.rsplit_once('/') {
-        Some((base, last)) => (base.to_owned(), format!("/{last}")),
-        None => (rest, "/".to_owned()),
-    };
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    let pair = |pair: &str| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decoded(name), decoded(value))
-    };
-    (
-        format!("{scheme}://{base}"),
-        last,
-        pairs.map(pair).collect(),
-    )
-}
-
-/// A part of a query without its percent-encoding.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let hex = after.get(..2).filter(|_| *first == b'%');
-        let hex = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        match (hex, first) {
-            (Some(byte), _) => {
-                bytes.push(byte);
-                rest = &after[2..];
-                continue;
-            }
-            (None, b'+') => bytes.push(b' '),
-            (None, byte) => bytes.push(*byte),
-        }
-        rest = after;
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Finds the rows of an answer.
+/// Finds the rows of an answer. Names in a schema are no data.
 ///
 /// # Errors
 /// When there are none, with the reason.
-pub(super) fn rows(body: &JsonNode) -> Result<ListRows<'_>, String> {
+pub(super) fn rows(body: &JsonNode, is_schema: bool) -> Result<ListRows<'_>, String> {
     let mut lists = Vec::new();
     lists_in(body, &mut Vec::new(), &mut lists);
     // The first of the longest.
@@ -160,7 +115,7 @@ pub(super) fn rows(body: &JsonNode) -> Result<ListRows<'_>, String> {
             ("{}".to_owned(), vec![body])
         }
     };
-    let envelope = envelope(&rows);
+    let envelope = envelope(&rows, is_schema);
     let rows = rows.into_iter().map(|row| match &envelope {
         Some(name) => row.get(name).unwrap_or(row),
         None => row,
@@ -266,8 +221,9 @@ fn lists_in<'a>(
 }
 
 /// The member that every row is wrapped in, beside at most one other.
-fn envelope(rows: &[&JsonNode]) -> Option<String> {
+fn envelope(rows: &[&JsonNode], is_schema: bool) -> Option<String> {
     let first = rows.first()?;
+    let objects = (!is_schema).then(|| ObjectNames::of(rows.iter().copied()));
     let wraps = |name: &str, row: &JsonNode| {
         row.members().len() <= 2
             && row
@@ -280,5 +236,9 @@ fn envelope(rows: &[&JsonNode]) -> Option<String> {
     };
     let mut names = first.members().iter().map(|(name, _)| name);
     let found = names.find(|name| rows.iter().all(|row| wraps(name, row)))?;
+    let path = std::slice::from_ref(found);
+    if objects.is_some_and(|objects| objects.are_data(path)) {
+        return None;
+    }
     (!found.is_empty() && !found.contains('.')).then(|| found.clone())
 }

@@ -7,7 +7,7 @@ use super::columns::{self, DraftColumn};
 use super::lines::{assumption, comment, key_in_header, line};
 use super::names::{short, snake, unique};
 use super::sample::{self, SampleList};
-use super::{DraftOutline, DraftSample, key, paging};
+use super::{DraftOutline, DraftSample, address, key, paging};
 use crate::document::toml_text::toml_string;
 
 /// A help text is cut at this length.
@@ -95,10 +95,11 @@ fn head(outline: &DraftOutline, sample: &DraftSample, name: &str, left_out: &[St
     let _ = write!(
         text,
         "\nconnector = {}\ntitle     = {}\nbase_url  = \"{{base_url}}\"\n\n[settings]\n\
-         base_url = {{ {base_url}help = \"the address of the API, without a slash at the end\" }}\n\n\
+         base_url = {{ {base_url}help = \"the address of the API, without a slash at the end\" }}\n{}\n\
          [headers]\nAccept = \"application/json\"\n",
         toml_string(name),
         toml_string(&comment(title)),
+        address::settings(outline.address_keys),
     );
     text + &auth(outline, sample)
 }
@@ -126,10 +127,10 @@ fn stream_text(
     sample: &DraftSample,
     parents: &mut BTreeMap<String, ParentStream>,
 ) -> Result<String, String> {
-    let found = sample::rows(&list.body)?;
-    let mut columns = columns::find(&found, &list.help);
-    let key =
-        key::guess(&columns.columns, stream).ok_or("no member of its rows can identify a row")?;
+    let found = sample::rows(&list.body, list.is_schema)?;
+    let mut columns = columns::find(&found, &list.help, list.is_schema);
+    let key = key::guess(&columns.columns, stream)
+        .ok_or("no member of its rows can identify a row; a sample with more rows may show one")?;
     let paging = paging::guess(list, &found, sample);
     let mut keys = key.columns.clone();
     let mut each = None;
@@ -238,6 +239,13 @@ fn stream_text(
         let why = format!(
             "{} more members are not listed: no path can name them, or there are too many",
             columns.unnamable
+        );
+        text.push_str(&line(&assumption(&why)));
+    }
+    if !columns.once.is_empty() {
+        let why = format!(
+            "{} members of objects are in one row only and are not listed: their names may be data",
+            columns.once.len()
         );
         text.push_str(&line(&assumption(&why)));
     }
