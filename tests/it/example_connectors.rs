@@ -28,8 +28,9 @@ use crate::wire::{HttpResponse, Request};
 struct Recording {
     /// The documents that the answers are written from.
     source: Vec<String>,
+    /// Texts and lists of texts, which JSON and TOML write alike.
     #[serde(default)]
-    settings: BTreeMap<String, String>,
+    settings: BTreeMap<String, Value>,
     /// Lines of `[sources.school.auth]`; the credentials are `key` and `secret`, the private key `pem`.
     auth: Vec<String>,
     /// What signs a request in: a header in small letters, or a parameter, and its value.
@@ -148,7 +149,7 @@ fn installation(name: &str, recording: &Recording, vendor: &Replay) -> Installat
     let settings = recording
         .settings
         .iter()
-        .map(|(name, value)| format!("{name} = {:?}\n", filled(value)));
+        .map(|(name, value)| format!("{name} = {}\n", filled(&value.to_string())));
     let auth = recording.auth.iter().map(|line| filled(line) + "\n");
     let text = format!(
         "[sources.school]\nconnector = {name:?}\n[sources.school.settings]\n{}[sources.school.auth]\n{}[sources.school.limits]\nper_second = 1000\n",
