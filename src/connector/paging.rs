@@ -28,6 +28,9 @@ const MAX_REQUESTS: u32 = 10_000;
 /// No page is made smaller than this.
 const SMALLEST: u64 = 50;
 
+/// Servers limit their pages to multiples of this.
+const ROUND: u64 = 50;
+
 /// Attempts at one page, all sizes together.
 const MAX_ATTEMPTS: u32 = DEFAULT_LIMITS.attempts;
 
@@ -371,7 +374,6 @@ impl Pager {
 
     /// The list ended by itself. A single page may be as long as this server's cap, which is a round number.
     fn is_short_end(&self) -> bool {
-        const ROUND: u64 = 50;
         let below_asked = self.last.rows < self.last.want;
         if self.pages_with_rows > 1 {
             self.last.rows < self.largest_page && below_asked

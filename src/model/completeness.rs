@@ -94,6 +94,13 @@ pub enum Inconsistency {
         /// The parameter.
         parameter: String,
     },
+    /// A page ended at the server's own limit, below the requested size by which the next one was requested.
+    PageLimit {
+        /// Rows of the page.
+        rows: u64,
+        /// Rows requested.
+        wanted: u64,
+    },
     /// A list that is walked by its change time is not sorted by it.
     Unsorted,
     /// The list did not end.
@@ -161,6 +168,11 @@ impl fmt::Display for Inconsistency {
                 f,
                 "the server does not count rows in `{parameter}`; if it counts pages, set \
                  `page.by = \"number\"` in the connector"
+            ),
+            Self::PageLimit { rows, wanted } => write!(
+                f,
+                "a page has {rows} rows where {wanted} were requested, and others follow: the server's limit seems to be \
+                 lower; set `page.size = {rows}` in the connector"
             ),
             Self::Unsorted => f.write_str(
                 "the list is not sorted by its change time; correct `page.column` or the query of the connector",

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::types::{At, PageAsk, PageFacts, PageUse};
-use super::{PageStep, Pager};
+use super::{PageStep, Pager, ROUND};
 use crate::connector::file::PageBy;
 use crate::model::Inconsistency;
 
@@ -30,6 +30,8 @@ pub(super) struct Positions {
     false_end: Option<u64>,
     /// The end of the furthest page, and the row that is there.
     last_row: (u64, Option<u64>),
+    /// A page that may have been cut at the server's own limit: its position and rows.
+    cut: Option<(u64, u64)>,
 }
 
 impl Positions {
@@ -103,6 +105,24 @@ impl Pager {
         self.applies_limit |= received == ask.want;
     }
 
+    /// Where the next page begins behind the rows requested, a server with a lower limit would lose the rows between. A page
+    /// that only lacks rows which nobody may see is as long as a limit by chance.
+    fn check_size(&mut self, ask: &PageAsk, position: u64, received: u64) {
+        if !self.rules.counts_requested() {
+            return;
+        }
+        match self.positions.cut {
+            Some((cut, rows)) if position > cut => self.contradict(Inconsistency::PageLimit {
+                rows,
+                wanted: ask.want,
+            }),
+            None if received < ask.want && received.is_multiple_of(ROUND) => {
+                self.positions.cut = Some((position, received));
+            }
+            _ => {}
+        }
+    }
+
     fn step_at(&self, position: u64, want: u64) -> PageStep {
         match self.rules.by {
             PageBy::Number => PageStep::new(At::Number(self.rules.first + position), want),
@@ -123,6 +143,7 @@ impl Pager {
         }
         self.positions.cover(position, end);
         self.check_limit(ask, facts.received);
+        self.check_size(ask, position, facts.received);
         self.plan(ask, facts.received);
     }
 

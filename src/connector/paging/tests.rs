@@ -8,6 +8,7 @@ use self::server::*;
 use super::*;
 
 mod linked;
+mod requested;
 mod server;
 mod totals;
 

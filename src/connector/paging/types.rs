@@ -56,6 +56,12 @@ impl PageRules {
         self.limit.is_some() || template::names(value).contains(&SIZE)
     }
 
+    /// Whether the next page is requested behind the rows requested before, however many were received.
+    pub fn counts_requested(&self) -> bool {
+        let value = self.value.as_deref().unwrap_or_default();
+        self.by == PageBy::Number && template::names(value).contains(&OFFSET)
+    }
+
     /// The value of `offset` behind so many rows.
     pub fn offset_value(&self, rows: u64, want: u64) -> String {
         let offset = self.first.saturating_add(rows);

@@ -62,6 +62,10 @@ pub(super) enum Counts {
     Clamped,
     /// Rows, and behind the end the first page.
     Wraps,
+    /// Rows of each of two backends, the second of which has so many: a page has rows of both.
+    Backends(usize),
+    /// Rows, of which those with a number that this divides are left out afterwards.
+    Hides(u64),
 }
 
 /// A list on a server.
@@ -128,7 +132,20 @@ impl Server {
         let end = (self.rows.len() as u64).min(self.cut);
         let start = start.min(end);
         let stop = end.min(start.saturating_add(want));
-        (self.rows[start as usize..stop as usize].to_vec(), stop)
+        let mut rows = self.rows[start as usize..stop as usize].to_vec();
+        match self.counts {
+            Counts::Backends(second) => {
+                let backends = self.rows.split_at(self.rows.len() - second);
+                let (start, want) = (start as usize, want as usize);
+                let of = |backend: &[u64]| -> Vec<u64> {
+                    backend.iter().skip(start).take(want).copied().collect()
+                };
+                rows = [of(backends.0), of(backends.1)].concat();
+            }
+            Counts::Hides(number) => rows.retain(|row| !row.is_multiple_of(number)),
+            _ => {}
+        }
+        (rows, stop)
     }
 
     /// Nothing for a 404.
@@ -169,7 +186,11 @@ impl Server {
             Some(Odd::Missing) => return None,
             Some(Odd::Twice) | None => size,
         };
-        let start = self.start_of(&ask.at, size, rules.first);
+        let step = match rules.counts_requested() {
+            true => ask.want,
+            false => size,
+        };
+        let start = self.start_of(&ask.at, step, rules.first);
         let (mut rows, stop) = self.cut_page(start, want);
         if odd == Some(Odd::Twice) {
             rows.extend(rows.first().copied());
