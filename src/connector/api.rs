@@ -265,10 +265,17 @@ pub fn streams(
 }
 
 impl StreamSpec {
-    /// The same stream for a source with these settings.
-    pub fn of_source(&self, settings: &Arc<Variables>) -> Self {
+    /// The same stream for a source with these settings. What it needs of lists is decided here, because they fill no template.
+    pub fn of_source(
+        &self,
+        settings: &Arc<Variables>,
+        lists: &BTreeMap<String, Vec<String>>,
+    ) -> Self {
+        let is_filled = |name: &String| lists.get(name).is_some_and(|list| !list.is_empty());
+        let needs = self.needs.iter().filter(|name| !is_filled(name));
         Self {
             settings: Arc::clone(settings),
+            needs: needs.cloned().collect(),
             ..self.clone()
         }
     }

@@ -155,9 +155,9 @@ impl Checks<'_> {
         texts.extend(picked_lists(connector, &draft.settings));
         self.time_zone(name, connector, &texts);
         if let Some(ready) = ready {
-            let texts = Arc::new(texts);
+            let (texts, lists) = (Arc::new(texts), &draft.settings.lists);
             let of_source = |(name, spec): (&StreamName, &StreamSpec)| {
-                (name.clone(), Arc::new(spec.of_source(&texts)))
+                (name.clone(), Arc::new(spec.of_source(&texts, lists)))
             };
             draft.ready = Some(ReadySource {
                 connector: Arc::clone(&ready.connector),

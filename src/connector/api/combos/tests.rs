@@ -72,7 +72,7 @@ fn a_setting_picks_the_list_of_each_source() {
         let settings = Variables::from([("region".to_owned(), region.to_owned())]);
         let mut texts = settings.clone();
         texts.extend(combos.picked(&settings));
-        let people = specs["people"].of_source(&Arc::new(texts));
+        let people = specs["people"].of_source(&Arc::new(texts), &BTreeMap::new());
         let reference = |column: usize| people.reference(&people.columns[column]);
         let list = reference(1).map(|reference| (reference.list, reference.by));
         assert_eq!(
@@ -83,6 +83,27 @@ fn a_setting_picks_the_list_of_each_source() {
         let country = reference(2).expect("a fixed list");
         assert_eq!((country.list.as_str(), country.by), ("countries", By::Code));
         assert_eq!(reference(3), None);
+    }
+}
+
+/// A list fills no template, and counts all the same.
+#[test]
+fn what_a_stream_needs_may_be_a_text_or_a_list() {
+    let connector = shelf(SHELF);
+    let mut people = streams(&connector).expect("no problem")["people"].clone();
+    people.needs = vec!["region".to_owned(), "schools".to_owned()];
+    let unset =
+        |setting: &str| format!("not requested, because the source's setting `{setting}` is empty");
+    for (region, schools, expected) in [
+        ("AU", &["1"] as &[&str], None),
+        ("", &["1"], Some(unset("region"))),
+        ("AU", &[], Some(unset("schools"))),
+    ] {
+        let settings = Variables::from([("region".to_owned(), region.to_owned())]);
+        let schools = schools.iter().map(|one| (*one).to_owned()).collect();
+        let lists = BTreeMap::from([("schools".to_owned(), schools)]);
+        let people = people.of_source(&Arc::new(settings), &lists);
+        assert_eq!(people.unset(), expected);
     }
 }
 
