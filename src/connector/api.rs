@@ -12,8 +12,8 @@ mod several;
 
 pub use self::across::bad_time_zone;
 use self::across::{
-    identity_problem, key_problem, note_people, note_uses, personal_problems, time_zone_problem,
-    webhook_problems,
+    identity_problem, key_problem, note_people, note_uses, outcome_problems, personal_problems,
+    time_zone_problem, webhook_problems,
 };
 use self::build::Builder;
 use self::person::PersonSpec;
@@ -250,6 +250,7 @@ pub fn streams(
         }
     }
     problems.extend(time_zone_problem(connector));
+    problems.extend(outcome_problems(connector));
     problems.extend(identity_problem(connector, &specs));
     problems.extend(personal_problems(connector));
     problems.extend(webhook_problems(connector));

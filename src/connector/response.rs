@@ -12,7 +12,6 @@ mod search;
 mod stated_outcome;
 
 pub use self::reader::PageReader;
-use self::stated_outcome::StatedOutcome;
 use super::decode::{Decoded, Decoder, RowReader};
 use super::file::NameMatch;
 use super::link::NextPage;
@@ -282,7 +281,6 @@ struct FoundParts {
     has_stranger: bool,
     /// Of a body whose members are the rows: the word for an error that one of them is named by.
     row_complaint: Option<&'static str>,
-    stated: StatedOutcome,
     /// What the rows' path holds instead of rows.
     wrong: Option<String>,
     /// The rank of the path where rows were found: lower is better.

@@ -54,16 +54,17 @@ pub(crate) fn classify(words: &ErrorCodes, response: &Response<'_>) -> Classific
     if challenge_names_token(words, response.headers) {
         return Classification::Token;
     }
+    // The decoder finds those of every size; here the vendor's code for the failure can still be quoted.
     let failure = body.filter(|_| matches!(status, 200..=299));
     let failure = failure.and_then(|body| {
-        words.failure_inside(|path| {
+        words.outcome_members().find(|member| {
             let mut found = Vec::new();
-            collect(&body, path, &mut found);
-            found
+            collect(&body, member.path, &mut found);
+            found.into_iter().any(|value| member.is_failure(value))
         })
     });
-    if let Some(reason) = failure {
-        let failure = UnexpectedResponse::of_form(reason);
+    if let Some(member) = failure {
+        let failure = UnexpectedResponse::of_form(member.message());
         return Classification::Failed(HttpErrorKind::UnexpectedResponse(status, failure));
     }
     let wait = requested_wait(response.headers, response.now);

@@ -22,12 +22,12 @@ pub struct ErrorCodes {
     /// Codes that mean "not found", whatever the status.
     #[serde(default)]
     pub missing: Vec<String>,
-    /// Members that only a failure has, though its status is 200, such as `"exception"`. One that is null, false or empty
-    /// is none. A path with `[]`, or into a row, is looked for in bodies up to 16 KiB only.
+    /// Members that only a failure has, though its status is 200, such as `"exception"` or `"users[].error"`. One that is
+    /// null, false or empty is none.
     #[serde(default)]
     pub failed: Vec<String>,
     /// Members of each response with status 200 and the values that mean success, such as `"ocs.meta.statuscode" =
-    /// ["100", "200"]`: any other value is a failure. The same limit holds.
+    /// ["100", "200"]`: any other value is a failure, and an absent member none.
     #[serde(default)]
     pub ok: BTreeMap<String, Vec<String>>,
     /// Codes that mean "token invalid or expired", whatever the status.
@@ -36,22 +36,17 @@ pub struct ErrorCodes {
 }
 
 impl ErrorCodes {
-    /// Why a response with status 200 is a failure all the same; `at` gives the values at a path.
-    pub fn failure_inside<'v>(&self, at: impl Fn(&str) -> Vec<&'v Value>) -> Option<String> {
-        let mut failed = self.failed.iter();
-        if let Some(path) = failed.find(|path| at(path).into_iter().any(is_something)) {
-            return Some(format!("the response reports a failure in `{path}`"));
-        }
-        let is_other = |path: &&String| {
-            let good = &self.ok[*path];
-            let mut texts = at(path).into_iter().map(Self::text_of);
-            let is_good = |text: String| good.iter().any(|word| Self::normal(word) == text);
-            texts.any(|text| !text.is_some_and(is_good))
-        };
-        let path = self.ok.keys().find(is_other)?;
-        Some(format!(
-            "the response reports a failure: `{path}` has none of the values that mean success"
-        ))
+    /// The members by which a response with status 200 states a failure, in order of precedence.
+    pub fn outcome_members(&self) -> impl Iterator<Item = OutcomeMember<'_>> {
+        let failed = self
+            .failed
+            .iter()
+            .map(|path| OutcomeMember { path, good: None });
+        let ok = self.ok.iter().map(|(path, good)| OutcomeMember {
+            path,
+            good: Some(good),
+        });
+        failed.chain(ok)
     }
 
     /// A code as it is compared.
@@ -70,6 +65,38 @@ impl ErrorCodes {
             .filter(|letter| !letter.is_whitespace() && *letter != '_')
             .flat_map(char::to_lowercase)
             .collect()
+    }
+}
+
+/// A member that states whether a response is a failure.
+#[derive(Clone, Copy, Debug)]
+pub struct OutcomeMember<'a> {
+    /// Its dotted path; `[]` is each element of a list, `{*}` each member of an object.
+    pub path: &'a str,
+    /// The values that mean success; nothing where only a failure has the member.
+    good: Option<&'a [String]>,
+}
+
+impl OutcomeMember<'_> {
+    /// Whether a value that is there means a failure.
+    pub fn is_failure(self, value: &Value) -> bool {
+        let Some(good) = self.good else {
+            return is_something(value);
+        };
+        let text = ErrorCodes::text_of(value);
+        let is_good = |text: String| good.iter().any(|word| ErrorCodes::normal(word) == text);
+        !text.is_some_and(is_good)
+    }
+
+    /// Why the response is refused.
+    pub fn message(self) -> String {
+        let path = self.path;
+        match self.good {
+            None => format!("the response reports a failure in `{path}`"),
+            Some(_) => format!(
+                "the response reports a failure: `{path}` has none of the values that mean success"
+            ),
+        }
     }
 }
 

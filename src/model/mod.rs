@@ -69,7 +69,7 @@ pub use completeness::{Completeness, Inconsistency};
 pub use duration::{History, Period};
 pub use entry_name::EntryName;
 pub use erasure_reason::ErasureReason;
-pub use error_codes::ErrorCodes;
+pub use error_codes::{ErrorCodes, OutcomeMember};
 pub use grant::{ClientAuth, EndpointRules, GrantKind, TokenBody, TokenMembers};
 pub use hold_rule::HoldRule;
 pub use hook::HookSubject;

@@ -8,7 +8,7 @@ use super::{ConnectorProblem, PersonSpec, StreamSpec};
 use crate::connector::file::Connector;
 use crate::connector::template;
 use crate::document::suggest::advice;
-use crate::model::StreamName;
+use crate::model::{OutcomeMember, StreamName};
 
 /// A time zone that the file itself names; one from a source's setting is checked with the source.
 pub(super) fn time_zone_problem(connector: &Connector) -> Option<ConnectorProblem> {
@@ -26,6 +26,25 @@ pub(super) fn time_zone_problem(connector: &Connector) -> Option<ConnectorProble
 pub fn bad_time_zone(zone: &str) -> Option<String> {
     let is_good = zone.is_empty() || TimeZone::get(zone).is_ok();
     (!is_good).then(|| format!("there is no time zone `{zone}`"))
+}
+
+/// Paths of `errors` that no member can be at: they would never find a failure.
+pub(super) fn outcome_problems(connector: &Connector) -> Vec<ConnectorProblem> {
+    let is_step = |step: &str| {
+        let name = step.trim_end_matches("[]");
+        step == "{*}" || (!step.is_empty() && !name.contains(['[', ']', '{', '}', '|']))
+    };
+    let members = connector.errors.outcome_members();
+    let bad = members.filter(|member| !member.path.split('.').all(is_step));
+    let problem = |member: OutcomeMember<'_>| ConnectorProblem {
+        at: vec!["errors".to_owned()],
+        message: format!("`{}` is not a path of `failed` or `ok`", member.path),
+        help: Some(
+            "members with dots; `[]` is each element, `{*}` each member: `users[].error`"
+                .to_owned(),
+        ),
+    };
+    bad.map(problem).collect()
 }
 
 /// The column of the account's name must exist; a stream that is off is no mistake.

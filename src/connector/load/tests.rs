@@ -471,6 +471,22 @@ fn an_accounts_name_stands_in_a_column_that_is_there() {
 fn keys_about_cells_are_looked_at() {
     for (text, expected) in [
         (
+            "[errors]\nfailed = ['a', 'odata.error', '[].b', 'a[][].b', 'users.{*}.b', '@x']\nok = { 'a.b' = ['1'] }",
+            None,
+        ),
+        (
+            "[errors]\nfailed = ['users[0].error']",
+            Some(
+                "errors: `users[0].error` is not a path of `failed` or `ok` (members with dots; `[]` is each element, `{*}` each member: `users[].error`)",
+            ),
+        ),
+        (
+            "[errors]\nok = { 'a | b' = ['1'] }",
+            Some(
+                "errors: `a | b` is not a path of `failed` or `ok` (members with dots; `[]` is each element, `{*}` each member: `users[].error`)",
+            ),
+        ),
+        (
             "[streams.users.short]\nlacks = ['status', 'made.at', '../Full']",
             None,
         ),

@@ -63,11 +63,7 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
                 }
             }
             _ => {
-                let mut is_filled = false;
-                while seq.next_element::<IgnoredAny>()?.is_some() {
-                    is_filled = true;
-                }
-                search.note_filled(&at, is_filled);
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
                 search.note_thing(&at);
             }
         }
@@ -91,7 +87,6 @@ impl<'de> Visitor<'de> for BodySeed<'_, '_, '_> {
         }
         search.note_parent(&at);
         let mut key = map.next_key::<JsonText<'de>>()?;
-        search.note_filled(&at, key.is_some());
         if let Some(rank) = rank.filter(|_| !shape.leads_to_rows(&at)) {
             match &key {
                 // PHP and Lua write an empty list like this; so does a server that has lost it.

@@ -4,6 +4,7 @@ use serde::de::DeserializeSeed as _;
 
 use super::body::BodySeed;
 use super::pieces::Splitter;
+use super::stated_outcome::StatedOutcome;
 use super::{Decoded, DecodedPage, Decoder, FoundParts, PageSearch, PageShape, header_total};
 use crate::connector::repair;
 use crate::model::row::Rows;
@@ -17,6 +18,7 @@ const MAX_REPAIRED: usize = 16 << 20;
 pub struct PageReader {
     splitter: Splitter,
     found: FoundParts,
+    stated: StatedOutcome,
     unlisted: Unlisted,
     /// The bytes in front of what is left that only lead to its rows.
     head: usize,
@@ -99,7 +101,7 @@ impl PageReader {
         let (decoded, replaces) = self.read(shape, decoder, (text, is_damaged))?;
         self.unlisted.add(decoded.unlisted);
         let found = self.found;
-        if let Some(reason) = found.stated.failure(&shape.errors) {
+        if let Some(reason) = self.stated.failure(&shape.errors) {
             return Err(UnexpectedResponse::of_form(reason));
         }
         if let Some(word) = found.row_complaint {
@@ -185,6 +187,7 @@ impl PageReader {
         let Some(decoded) = search.reader.finish() else {
             return Ok(None);
         };
+        self.stated.search(&shape.errors, text)?;
         self.found = search.found;
         Ok(Some((decoded, search.replaces)))
     }

@@ -5,7 +5,6 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::scalar::Scalar;
-use super::stated_outcome;
 use super::{FoundParts, NextPath, PageSearch, PageShape, RowsPath, is_total};
 use crate::connector::decode::RowSeed;
 use crate::connector::json::JsonText;
@@ -91,8 +90,6 @@ impl PageSearch<'_, '_> {
     /// A value that is neither list nor object: a mistake at the rows' path, evaluated at the path of the next page.
     pub(super) fn note_scalar(&mut self, at: &[String], value: &Scalar<'_>) {
         let shape = self.shape;
-        let judged = || stated_outcome::plain(value);
-        self.found.stated.note(&shape.errors, at, judged);
         if !matches!(value, Scalar::Null) && self.is_rows(at) && !shape.leads_to_rows(at) {
             self.note_wrong(at, value.as_str());
         }
@@ -114,12 +111,6 @@ impl PageSearch<'_, '_> {
                 self.found.next = NextPage::Unclear;
             }
         }
-    }
-
-    /// An object or a list that is none of rows.
-    pub(super) fn note_filled(&mut self, at: &[String], is_filled: bool) {
-        let judged = || stated_outcome::filled_or_empty(is_filled);
-        self.found.stated.note(&self.shape.errors, at, judged);
     }
 
     /// Whether the next cursor or address is here.

@@ -7,6 +7,7 @@ use crate::connector::columns::Column;
 use crate::connector::decode::DecoderRules;
 use crate::model::row::{Cell, ProblemAt, Rows};
 
+mod failures;
 mod shapes;
 
 const COLUMNS: &[(&str, &str)] = &[
