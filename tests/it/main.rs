@@ -21,6 +21,7 @@ mod crosswalk;
 mod daemon;
 mod demo;
 mod erase;
+mod every_stream;
 mod example_connectors;
 mod export;
 mod field;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use rollbook::sync::Outcome;
-use rollbook_sandbox::Change;
 use tempfile::TempDir;
 
 use super::expect::Expected::{Except, Fails, Noted, Same};
@@ -162,8 +161,7 @@ fn ids(content: &Content, stream: &str) -> BTreeSet<String> {
     rows.map(|row| row.get("id").to_owned()).collect()
 }
 
-/// Every column of the streams that were added has a value, changes and removals arrive, and a run where nothing moved
-/// asks for lists only.
+/// Every column of the streams that were added has a value, and a run where nothing moved asks for lists only.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_stream_of_wapi_is_read_and_costs_little() {
     let checked = Checked::load("wapi", RECENT, &[], ClockKind::School, ComboLists::Few);
@@ -206,35 +204,6 @@ async fn every_stream_of_wapi_is_read_and_costs_little() {
     };
     for part in ["/Point/", "/Data", "/CommandGroup/"] {
         assert_eq!(asked(part), 0, "{part}");
-    }
-    harness.close().await;
-
-    // The next morning.
-    let harness = Harness::open(&checked, folder.path(), &[]).await;
-    let control = harness.sandbox.control("wapi").expect("its control");
-    control.edits.after_page("ltu_files", 0, Change::Delete(1));
-    harness.run(false).await;
-    harness.run(false).await;
-    let second = harness.content();
-    let gone = |stream: &str| -> Vec<String> {
-        let (first, second) = (ids(&first, stream), ids(&second, stream));
-        first.difference(&second).cloned().collect()
-    };
-    assert_eq!(gone("ltu_files").len(), 1);
-    assert_eq!(gone("reflection_templates"), ["3"]);
-    for stream in [
-        "ltu_files",
-        "command_groups",
-        "command_executions",
-        "reflection_templates",
-    ] {
-        let kept = ids(&second, stream);
-        let kept: Vec<_> = first[stream]
-            .iter()
-            .filter(|row| kept.contains(row.get("id")))
-            .collect();
-        let changed = kept.iter().any(|row| !second[stream].contains(row));
-        assert!(changed, "{stream}: no row changed");
     }
     harness.close().await;
 }

@@ -64,13 +64,12 @@ impl Wapi {
 impl SimulatedAccount for Wapi {
     fn describe(&self) -> BTreeMap<String, u64> {
         let series = self.series();
-        let lists = [
+        let mut lists = vec![
             ("organizations", series.organizations()),
             ("business_accounts", series.business_accounts()),
             ("infrastructures", series.infrastructures()),
             ("ltus", series.ltus()),
             ("fluxes", series.fluxes()),
-            ("datas", series.datas(None)),
             ("reflections", series.reflections()),
             ("reflection_states", series.reflection_states()),
             ("wevents", series.events()),
@@ -83,27 +82,43 @@ impl SimulatedAccount for Wapi {
             ("wevent_categories", series.event_categories()),
             ("wevent_types", series.event_types()),
         ];
+        let wums = WUM_LISTS.iter();
+        lists.extend(wums.map(|(stream, list)| (*stream, series.wums(list))));
         let mut rows: BTreeMap<String, u64> = lists
             .into_iter()
-            .map(|(stream, mut rows)| {
-                self.apply_edits(if stream == "fluxes" { "fluxs" } else { stream }, &mut rows);
-                (stream.to_owned(), rows.len() as u64)
+            .map(|(stream, rows)| {
+                let wum = WUM_LISTS.iter().find(|(name, _)| *name == stream);
+                let list = match stream {
+                    "fluxes" => "fluxs".to_owned(),
+                    _ => wum.map_or(stream, |(_, list)| list).to_ascii_lowercase(),
+                };
+                (stream.to_owned(), self.edited(&list, rows).len() as u64)
             })
             .collect();
-        let wums = WUM_LISTS
-            .iter()
-            .map(|(stream, list)| ((*stream).to_owned(), series.wums(list).len() as u64));
-        rows.extend(wums);
-        let records: usize = series
-            .reflections()
-            .iter()
-            .map(|row| series.reflection_datas(row.id()).len())
-            .sum();
-        rows.insert("reflection_datas".to_owned(), records as u64);
-        let commands = series.command_groups().len() * series.commands_of_a_group();
-        rows.insert("command_executions".to_owned(), commands as u64);
-        // All events are of the one account of the organization.
-        rows.insert("organization_wevents".to_owned(), rows["wevents"]);
+        rows.insert("datas".to_owned(), self.datas(&series, None).len() as u64);
+        let reflections = self.edited("reflections", series.reflections());
+        let records = reflections.iter().map(|row| {
+            let records = series.reflection_datas(row.id());
+            self.edited("reflection_datas", records).len() as u64
+        });
+        rows.insert("reflection_datas".to_owned(), records.sum());
+        let groups = self.edited("command_groups", series.command_groups());
+        let commands = groups.iter().map(|group| {
+            let commands = series.commands(group.id());
+            self.edited("command_executions", commands).len() as u64
+        });
+        rows.insert("command_executions".to_owned(), commands.sum());
+        for (details, stream) in [
+            ("ltu_details", "ltus"),
+            ("flux_details", "fluxes"),
+            ("data_details", "datas"),
+            ("reflection_details", "reflections"),
+            // All events are of the one account of the organization.
+            ("organization_wevents", "wevents"),
+        ] {
+            rows.insert(details.to_owned(), rows[stream]);
+        }
+        rows.insert("organization_details".to_owned(), 1);
         let points: i64 = series.served_datas().map(|data| series.count(data)).sum();
         rows.insert("points".to_owned(), points.unsigned_abs());
         rows

@@ -98,16 +98,12 @@ impl Series<'_> {
             .collect()
     }
 
-    pub(super) fn commands_of_a_group(&self) -> usize {
-        COMMANDED.len()
-    }
-
-    /// A group in its full form: what became of each of its commands.
-    pub(super) fn with_items(&self, mut group: Record, id: i64) -> Record {
+    /// What became of each command of a group.
+    pub(super) fn commands(&self, id: i64) -> Vec<Record> {
         let number = id - FIRST_GROUP;
         let at = morning(0) + (number - GROUP_DAYS) * DAY;
         let over = number < GROUP_DAYS + self.day as i64;
-        let items = (0..).zip(COMMANDED).map(|(place, reflection)| {
+        let command = |(place, reflection): (i64, i64)| {
             let sent = match over {
                 true => Field::Date((at + 5400) * 1000),
                 false => Field::Null,
@@ -130,12 +126,8 @@ impl Series<'_> {
             ];
             fields.extend(self.with_picture(id * 10 + place, "Set-back command"));
             Record::new("ReflectionCommandGroupItem", fields)
-        });
-        group.class = "ReflectionCommandGroup";
-        group
-            .fields
-            .insert(0, ("Items", Field::Many(items.collect())));
-        group
+        };
+        (0..).zip(COMMANDED).map(command).collect()
     }
 
     /// Templates of commands: one is removed after day zero.

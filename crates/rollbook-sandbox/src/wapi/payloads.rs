@@ -31,51 +31,52 @@ impl Wapi {
         }
         Ok(match operation {
             Operation::GetFluxs => {
-                let mut rows = series.fluxes();
+                let mut rows = self.edited("fluxs", series.fluxes());
                 if self.switches.short_lists {
                     rows = rows.iter().map(|flux| series.short_flux(flux)).collect();
                 }
                 self.container("fluxs", "Fluxs", "FluxContainer", rows, params)?
             }
-            Operation::GetFlux => one(series.fluxes(), params, "FluxID")?,
+            Operation::GetFlux => one(self.edited("fluxs", series.fluxes()), params, "FluxID")?,
             Operation::GetDatas => {
                 let flux = params
                     .get("FluxID")
                     .map(|_| id(params, "FluxID"))
                     .transpose()?;
-                if flux.is_some_and(|flux| !series.fluxes().iter().any(|row| row.id() == flux)) {
+                // A Flux that a test inserted is listed, and unknown.
+                let is_flux = |id| series.fluxes().iter().any(|row| row.id() == id);
+                if flux.is_some_and(|flux| !is_flux(flux)) {
                     return Err(Failure::NotExist);
                 }
-                self.container(
-                    "datas",
-                    "Datas",
-                    "DataContainer",
-                    series.datas(flux),
-                    params,
-                )?
+                let rows = self.datas(&series, flux);
+                self.container("datas", "Datas", "DataContainer", rows, params)?
             }
-            Operation::GetData => one(series.datas(None), params, "DataID")?,
+            Operation::GetData => one(self.datas(&series, None), params, "DataID")?,
             Operation::GetPoints => self.points(&series, params)?,
             Operation::GetPointGroups => groups(&series, params)?,
             Operation::GetLtus => {
-                self.container("ltus", "Ltus", "LTUContainer", series.ltus(), params)?
+                let rows = self.edited("ltus", series.ltus());
+                self.container("ltus", "Ltus", "LTUContainer", rows, params)?
             }
-            Operation::GetLtu => one(series.ltus(), params, "LTUID")?,
-            Operation::GetReflections => self.container(
-                "reflections",
-                "Reflections",
-                "ReflectionContainer",
-                series.reflections(),
-                params,
-            )?,
-            Operation::GetReflection => one(series.reflections(), params, "ReflectionID")?,
+            Operation::GetLtu => one(self.edited("ltus", series.ltus()), params, "LTUID")?,
+            Operation::GetReflections => {
+                let rows = self.edited("reflections", series.reflections());
+                self.container(
+                    "reflections",
+                    "Reflections",
+                    "ReflectionContainer",
+                    rows,
+                    params,
+                )?
+            }
+            Operation::GetReflection => {
+                let rows = self.edited("reflections", series.reflections());
+                one(rows, params, "ReflectionID")?
+            }
             Operation::GetReflectionDatas => {
                 one(series.reflections(), params, "ReflectionID")?;
-                let rows = within(
-                    series.reflection_datas(id(params, "ReflectionID")?),
-                    "ValueDate",
-                    params,
-                )?;
+                let rows = series.reflection_datas(id(params, "ReflectionID")?);
+                let rows = within(self.edited("reflection_datas", rows), "ValueDate", params)?;
                 self.container(
                     "reflection_datas",
                     "ReflectionDatas",
@@ -91,7 +92,7 @@ impl Wapi {
                 {
                     return Err(Failure::Forbidden);
                 }
-                let rows = within(series.events(), "Date", params)?;
+                let rows = within(self.edited("wevents", series.events()), "Date", params)?;
                 if rows.len() > self.switches.max_events {
                     return Err(Failure::TooManyRequested);
                 }
@@ -99,56 +100,80 @@ impl Wapi {
             }
             Operation::GetOrganization => {
                 let woc = params.get("WOC").unwrap_or_default().to_ascii_uppercase();
-                let row = series
-                    .organizations()
+                let row = self
+                    .edited("organizations", series.organizations())
                     .into_iter()
                     .find(|row| row.field("WOC") == Some(&woc.as_str().into()));
                 Payload::One(row.ok_or(Failure::NotExist)?)
             }
             Operation::GetBusinessAccount => Payload::One(
-                series
-                    .business_accounts()
+                self.edited("business_accounts", series.business_accounts())
                     .into_iter()
                     .next()
                     .ok_or(Failure::NotExist)?,
             ),
-            Operation::GetInfrastructures => Payload::List(series.infrastructures()),
-            Operation::GetOrganizationsMy => Payload::List(series.organizations()),
-            Operation::GetBusinessAccounts => Payload::List(series.business_accounts()),
-            Operation::GetReflectionStates => Payload::List(series.reflection_states()),
-            Operation::GetWEventCategories => Payload::List(series.event_categories()),
-            Operation::GetWEventTypes => Payload::List(series.event_types()),
-            Operation::GetFileLtus => self.container(
-                "ltu_files",
-                "FileLTUs",
-                "FileLTUContainer",
-                series.files(),
-                params,
-            )?,
-            Operation::GetCommandGroups => self.container(
-                "command_groups",
-                "ReflectionCommandGroups",
-                "ReflectionCommandGroupContainer",
-                series.command_groups(),
-                params,
-            )?,
+            Operation::GetInfrastructures => self.list("infrastructures", series.infrastructures()),
+            Operation::GetOrganizationsMy => self.list("organizations", series.organizations()),
+            Operation::GetBusinessAccounts => {
+                self.list("business_accounts", series.business_accounts())
+            }
+            Operation::GetReflectionStates => {
+                self.list("reflection_states", series.reflection_states())
+            }
+            Operation::GetWEventCategories => {
+                self.list("wevent_categories", series.event_categories())
+            }
+            Operation::GetWEventTypes => self.list("wevent_types", series.event_types()),
+            Operation::GetFileLtus => {
+                let rows = self.edited("ltu_files", series.files());
+                self.container("ltu_files", "FileLTUs", "FileLTUContainer", rows, params)?
+            }
+            Operation::GetCommandGroups => {
+                let rows = self.edited("command_groups", series.command_groups());
+                self.container(
+                    "command_groups",
+                    "ReflectionCommandGroups",
+                    "ReflectionCommandGroupContainer",
+                    rows,
+                    params,
+                )?
+            }
             Operation::GetCommandGroup => {
                 let group = id(params, "GroupID")?;
-                let found = one(series.command_groups(), params, "GroupID")?;
-                match found {
-                    Payload::One(record) => Payload::One(series.with_items(record, group)),
+                let groups = self.edited("command_groups", series.command_groups());
+                let items = self.edited("command_executions", series.commands(group));
+                match one(groups, params, "GroupID")? {
+                    Payload::One(record) => Payload::One(with_items(record, items)),
                     list => list,
                 }
             }
-            Operation::GetTemplates => Payload::List(series.templates()),
-            Operation::GetExtendedProperties => Payload::List(series.extended_properties()),
-            Operation::GetCountries => Payload::List(series.countries()),
-            Operation::GetCultures => Payload::List(series.cultures()),
-            Operation::GetWums => match series.wums(params.get("kind").unwrap_or_default()) {
-                rows if rows.is_empty() => return Err(Failure::NoRoute),
-                rows => Payload::List(rows),
-            },
+            Operation::GetTemplates => self.list("reflection_templates", series.templates()),
+            Operation::GetExtendedProperties => {
+                self.list("extended_properties", series.extended_properties())
+            }
+            Operation::GetCountries => self.list("countries", series.countries()),
+            Operation::GetCultures => self.list("cultures", series.cultures()),
+            Operation::GetWums => {
+                let kind = params.get("kind").unwrap_or_default();
+                match series.wums(kind) {
+                    rows if rows.is_empty() => return Err(Failure::NoRoute),
+                    rows => self.list(&kind.to_ascii_lowercase(), rows),
+                }
+            }
         })
+    }
+
+    fn list(&self, name: &str, rows: Vec<Record>) -> Payload {
+        Payload::List(self.edited(name, rows))
+    }
+
+    /// Data of one Flux, or of all; edits count from the first Data of each Flux.
+    pub(super) fn datas(&self, series: &Series<'_>, flux: Option<i64>) -> Vec<Record> {
+        let fluxes = self.edited("fluxs", series.fluxes()).into_iter();
+        let fluxes = fluxes.map(|row| row.id());
+        let wanted = fluxes.filter(|id| flux.is_none_or(|flux| flux == *id));
+        let of_flux = |id| self.edited("datas", series.datas(Some(id)));
+        wanted.flat_map(of_flux).collect()
     }
 
     /// One page of a list, with `Skip` and `Take` (wapi.md 12 A33), in its container (wapi.md 12 A32).
@@ -157,10 +182,9 @@ impl Wapi {
         name: &str,
         member: &'static str,
         class: &'static str,
-        mut rows: Vec<Record>,
+        rows: Vec<Record>,
         params: &Params,
     ) -> Result<Payload, Failure> {
-        self.apply_edits(name, &mut rows);
         self.control.edits.page_served(name);
         let total = rows.len() as i64;
         let skip = number(params, "Skip")?.unwrap_or(0);
@@ -179,14 +203,22 @@ impl Wapi {
         })
     }
 
-    /// Applies the edits between two pages.
-    pub(super) fn apply_edits(&self, name: &str, rows: &mut Vec<Record>) {
+    /// The rows of a collection with the edits so far.
+    pub(super) fn edited(&self, name: &str, mut rows: Vec<Record>) -> Vec<Record> {
         self.control.edits.apply(
             name,
-            rows,
+            &mut rows,
             |row, number| row.set("ID", Field::Int(800_000 + number as i64)),
-            |row, number| row.set("Name", format!("changed {number}").into()),
+            |row, number| {
+                // The name of an account identifies it.
+                let field = match row.class {
+                    "BusinessAccount" => "Description",
+                    _ => "Name",
+                };
+                row.set(field, format!("changed {number}").into());
+            },
         );
+        rows
     }
 
     fn points(&self, series: &Series<'_>, params: &Params) -> Result<Payload, Failure> {
@@ -227,6 +259,13 @@ impl Wapi {
         }
         Ok(Payload::List(rows))
     }
+}
+
+/// A group of commands in its full form: what became of each of its commands.
+fn with_items(mut group: Record, items: Vec<Record>) -> Record {
+    group.class = "ReflectionCommandGroup";
+    group.fields.insert(0, ("Items", Field::Many(items)));
+    group
 }
 
 fn needs_account(operation: Operation) -> bool {

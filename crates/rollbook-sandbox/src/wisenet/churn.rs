@@ -6,6 +6,7 @@
 use super::side;
 use super::times::{DAY, now_of, tick};
 use super::world::{Action, Entity, World};
+use crate::edits::Change;
 use crate::random::Random;
 
 impl World {
@@ -34,6 +35,21 @@ impl World {
             self.remove_course_enrolment(course, at);
         }
         self.simulate_side();
+    }
+
+    /// Changes or deletes the row at a position; the last change time of the day.
+    pub(super) fn edit(&mut self, entity: Entity, change: Change) -> Option<()> {
+        let at = now_of(self.day);
+        let (Change::Touch(index) | Change::Delete(index)) = change else {
+            return None;
+        };
+        let id = self.rows(entity).get(index)?.id;
+        match change {
+            Change::Touch(_) => self.touch(entity, id, at),
+            _ if entity == Entity::CourseEnrolment => self.remove_course_enrolment(id, at),
+            _ => self.remove(entity, id, at),
+        }
+        Some(())
     }
 
     /// Saves a row again.

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::edits::Change;
+
 const LISTS: &str = include_str!("data/combos.txt");
 const KNOWN: &str = include_str!("data/known.txt");
 
@@ -62,6 +64,23 @@ impl Combos {
     /// The list of this name.
     pub fn get(&self, name: &str) -> Option<&Combo> {
         self.0.get(name)
+    }
+
+    /// Rewords or deletes the entry at a position of a list.
+    pub(super) fn edit(&mut self, name: &str, change: Change) -> Option<()> {
+        let list = self.0.get_mut(name)?;
+        let (Change::Touch(index) | Change::Delete(index)) = change else {
+            return None;
+        };
+        let id = *list.ids.get(index)?;
+        if change == Change::Delete(index) {
+            list.ids.remove(index);
+            list.rows.remove(&id)?;
+        } else {
+            let row = list.rows.get_mut(&id)?;
+            row.insert("Description".to_owned(), json!("Reworded by a test"));
+        }
+        Some(())
     }
 
     /// Number of rows of all lists.

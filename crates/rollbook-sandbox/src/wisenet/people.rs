@@ -134,6 +134,10 @@ impl View<'_> {
             Entity::NameOfEntities => {
                 let mut names = ENTITY_NAMES.iter().chain(side::MORE_NAMES);
                 let (name, words) = names.nth(row.number as usize).unwrap_or(&("", ""));
+                let words = match row.version {
+                    0 => (*words).to_owned(),
+                    version => format!("{words} ({version})"),
+                };
                 vec![("EntityName", json!(name)), ("DisplayName", json!(words))]
             }
             Entity::Agent | Entity::Workplace | Entity::Location | Entity::SalesContact => {
@@ -301,8 +305,10 @@ pub fn learner_number(id: u64) -> String {
     format!("L{id:07}")
 }
 
+/// Code and name; of a course that was deleted those of the first.
 fn course(id: u64) -> (&'static str, &'static str) {
-    COURSES[(id - Entity::Course.first_id()) as usize % COURSES.len()]
+    let number = id.saturating_sub(Entity::Course.first_id());
+    COURSES[number as usize % COURSES.len()]
 }
 
 fn unit(id: u64, of: u64) -> (String, String) {

@@ -24,6 +24,7 @@ use super::tokens;
 use super::world::{Action, Entity, World};
 use crate::authorization::{Login, first_refresh_token, form_body};
 use crate::control::Control;
+use crate::edits::Change;
 use crate::shared::Shared;
 use crate::tokens::Holder;
 
@@ -349,6 +350,27 @@ impl Wisenet {
             let at = now_of(today.world.day);
             today.world.touch(Entity::CourseEnrolment, *first, at);
         }
+    }
+
+    /// Edits a collection, by its path below `/v1`, or the combo list of this name; a day later the edit is still there.
+    /// Positions are in the order of ids; new rows are made by the days.
+    ///
+    /// # Panics
+    /// When there is no such collection or row.
+    pub fn edit(&self, collection: &str, change: Change) {
+        self.today();
+        let mut kept = self.today.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(today) = kept.as_mut().map(Arc::make_mut) else {
+            return;
+        };
+        let resource = RESOURCES
+            .iter()
+            .find(|resource| resource.path == collection);
+        let is_done = match resource {
+            Some(resource) => today.world.edit(resource.entity, change),
+            None => today.combos.edit(collection, change),
+        };
+        assert!(is_done.is_some(), "{collection} has no row for {change:?}");
     }
 
     pub(super) fn seed(&self) -> u64 {

@@ -249,7 +249,7 @@ pub struct World {
     pub(super) seed: u64,
     pub(super) tables: [Vec<Entry>; KINDS],
     pub(super) made: [u64; KINDS],
-    /// Rows of each entity on day zero, as far as `side` makes them.
+    /// Rows of each entity on day zero.
     pub(super) spans: [u64; KINDS],
     /// Whether the audit log names every entity.
     log_all: bool,
