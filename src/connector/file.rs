@@ -190,6 +190,9 @@ pub struct StreamConfig {
     /// Sensitive, or contained in another stream: `rollbook init` writes it as a comment, for an admin to enable.
     #[serde(default)]
     pub opt_in: bool,
+    /// The scope that a token needs for it; of several, one suffices. `rollbook check` notes a stream for which the source
+    /// requests none of them.
+    pub scope: Option<OneOrMany>,
     /// Settings without which it cannot be requested: while one is empty, nothing is sent and the stream is not served.
     #[serde(default)]
     pub needs: Vec<String>,

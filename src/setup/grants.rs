@@ -1,6 +1,7 @@
 //! The grant of a source against its connector: does the vendor offer it, and is its token endpoint known?
 
 use crate::connector::file::{Connector, FixedKeyRules, GrantRules, Grants};
+use crate::connector::template::{self, Variables};
 use crate::document::Node;
 use crate::document::suggest::listed;
 use crate::model::GrantKind;
@@ -68,6 +69,19 @@ fn offers(offered: &Grants, grant: GrantKind) -> bool {
         GrantKind::Oauth1 => offered.offers_oauth1(),
         grant => rules(offered, grant).is_some(),
     }
+}
+
+/// The scopes that a source requests by its grant; none where the grant requests none.
+pub(super) fn requested_scopes(
+    auth: &Node,
+    connector: &Connector,
+    settings: &Variables,
+) -> Vec<String> {
+    let of_grant = chosen(auth).and_then(|grant| rules(&connector.auth, grant));
+    let own = auth.at(&["scope"]).and_then(Node::text);
+    let scope = own.or_else(|| of_grant?.endpoint.scope.as_deref());
+    let scope = template::fill(scope.unwrap_or_default(), &[settings]);
+    scope.split_whitespace().map(str::to_owned).collect()
 }
 
 /// The connector's rules of a grant that asks a token endpoint.

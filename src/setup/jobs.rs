@@ -8,6 +8,7 @@ mod lists;
 mod masks;
 mod parents;
 mod retention;
+mod scopes;
 
 pub use self::columns::{ColumnChoice, ColumnReason};
 
@@ -110,6 +111,9 @@ impl<'a> Checks<'a> {
             }
         }
         self.options(file, source, &listed, &meant);
+        if let Some(source) = job.source.zip(source) {
+            self.scopes(file, source, &listed);
+        }
         self.job_preset(file, source, &listed);
         let mut specs: Vec<Option<Arc<StreamSpec>>> = Vec::new();
         for (_, name) in &listed {

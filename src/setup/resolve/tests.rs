@@ -3,6 +3,7 @@
 mod columns;
 mod copy;
 mod lists;
+mod scopes;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
