@@ -197,8 +197,8 @@ impl Walks<'_> {
             let Some(advanced) = under_way.next().await else {
                 break;
             };
-            if waiting.learn(&advanced.found) {
-                several::remember_refusal(rules);
+            if let Some(most) = waiting.learn(&advanced.found) {
+                report.facts.notes.push(several::remember(rules, most));
             }
             for (walk, progress) in advanced.walks {
                 let item = walk.item;

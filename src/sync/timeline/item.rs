@@ -115,6 +115,11 @@ impl<'a> ItemWalk<'a> {
         (self.report, self.checkpoint)
     }
 
+    /// How many steps were taken.
+    pub(super) fn steps(&self) -> u64 {
+        self.report.steps
+    }
+
     /// The next step; none at the item's end, or when the run has to leave time to other streams.
     pub(super) fn next(&mut self) -> Option<(Timestamp, Timestamp)> {
         let (from, to) = self.walk.span()?;

@@ -46,17 +46,20 @@ pub(super) fn most(rules: ItemRules<'_>) -> usize {
     known.map_or(several.most, |known| known.min(several.most))
 }
 
-/// The server does not serve several items at once: they are asked for one by one for a while.
-pub(super) fn remember_refusal(rules: ItemRules<'_>) {
+/// The server does not serve more items at once: no request names more for a while. Returns a note for the report.
+pub(super) fn remember(rules: ItemRules<'_>, most: usize) -> String {
     let name = &rules.job.spec.name;
-    tracing::info!(
-        stream = name.as_str(),
-        "the server does not answer for several items of one request; each is requested by itself"
-    );
     rules.context.source.memory.update(name, |memory| {
-        memory.items = Some(1);
+        memory.items = u64::try_from(most).ok();
         memory.found = Some(rules.context.clock.now());
     });
+    match most {
+        1 => "the server does not answer for several items of one request; for a week each is requested by itself"
+            .to_owned(),
+        most => format!(
+            "the server refuses requests for more items; for a week at most {most} are requested at once"
+        ),
+    }
 }
 
 /// Walks between two steps, the one that is furthest behind first.
@@ -72,10 +75,12 @@ pub(super) struct WaitingWalks<'a> {
 /// What requests for several items showed.
 #[derive(Debug, Default)]
 pub(super) struct SharedFindings {
-    /// The fewest items that were too many.
+    /// The fewest items that were too many: there may be fewer rows of them another time.
     too_many: Option<usize>,
-    /// Items were refused or missing together, and served one by one.
-    is_refused: bool,
+    /// The most items that a request was served for.
+    served: usize,
+    /// No request may name more items: they were refused or missing together, and served apart.
+    at_most: Option<usize>,
 }
 
 /// Walks after a step.
@@ -133,12 +138,12 @@ impl<'a> WaitingWalks<'a> {
         Some(walks)
     }
 
-    /// Adjusts how many items a request names; returns whether the server turned out to refuse several.
-    pub(super) fn learn(&mut self, found: &SharedFindings) -> bool {
-        if found.is_refused {
-            let is_new = self.most > 1;
-            (self.most, self.limit) = (1, 1);
-            return is_new;
+    /// Adjusts how many items a request names; returns a lower limit that the server turned out to have.
+    pub(super) fn learn(&mut self, found: &SharedFindings) -> Option<usize> {
+        let lower = found.at_most.filter(|most| *most < self.most);
+        if let Some(most) = lower {
+            self.most = most;
+            self.limit = self.limit.min(most);
         }
         match found.too_many {
             Some(too_many) => {
@@ -151,24 +156,34 @@ impl<'a> WaitingWalks<'a> {
             self.limit = (self.limit * 2).min(self.most);
             self.good = 0;
         }
-        false
+        lower
     }
 }
 
 impl<'a> Advanced<'a> {
     fn and(mut self, other: Self) -> Self {
         self.walks.extend(other.walks);
-        let too_many = [self.found.too_many, other.found.too_many];
-        self.found.too_many = too_many.into_iter().flatten().min();
-        self.found.is_refused |= other.found.is_refused;
+        let least = |one: Option<usize>, two: Option<usize>| one.into_iter().chain(two).min();
+        let (found, other) = (&mut self.found, other.found);
+        found.too_many = least(found.too_many, other.too_many);
+        found.at_most = least(found.at_most, other.at_most);
+        found.served = found.served.max(other.served);
         self
     }
 
-    fn of(walk: ItemWalk<'a>, progress: ItemProgress) -> Self {
+    fn of(walks: impl Iterator<Item = (ItemWalk<'a>, ItemProgress)>, served: usize) -> Self {
         Self {
-            walks: vec![(walk, progress)],
-            found: SharedFindings::default(),
+            walks: walks.collect(),
+            found: SharedFindings {
+                served,
+                ..SharedFindings::default()
+            },
         }
+    }
+
+    /// How many steps these walks have taken.
+    fn steps(&self) -> u64 {
+        self.walks.iter().map(|(walk, _)| walk.steps()).sum()
     }
 }
 
@@ -239,7 +254,7 @@ async fn alone(mut walk: ItemWalk<'_>, to_end: bool) -> Advanced<'_> {
     loop {
         let progress = walk.step_alone().await;
         if !(to_end && matches!(progress, ItemProgress::More)) {
-            return Advanced::of(walk, progress);
+            return Advanced::of([(walk, progress)].into_iter(), 1);
         }
     }
 }
@@ -252,10 +267,8 @@ async fn together<'a>(
     let why = match respond_whole(rules, several, &walks).await {
         SharedResponse::Rows(shared) => match take(several, &mut walks, *shared).await {
             Ok(progress) => {
-                return Advanced {
-                    walks: walks.into_iter().zip(progress).collect(),
-                    found: SharedFindings::default(),
-                };
+                let served = walks.len();
+                return Advanced::of(walks.into_iter().zip(progress), served);
             }
             Err(why) => why,
         },
@@ -263,6 +276,7 @@ async fn together<'a>(
         SharedResponse::Split(why) => why,
     };
     let asked = walks.len();
+    let steps: u64 = walks.iter().map(ItemWalk::steps).sum();
     let mut advanced = match why {
         // Nothing of what such a server returns is whole.
         Split::Fewer => {
@@ -281,17 +295,14 @@ async fn together<'a>(
             first.and(advance(rules, rest, false).await)
         }
     };
+    let is_served = advanced.steps() == steps + asked as u64;
+    let found = &mut advanced.found;
     match why {
-        Split::TooMany => {
-            let before = advanced.found.too_many;
-            advanced.found.too_many = before.into_iter().chain([asked]).min();
-        }
-        Split::Fewer => advanced.found.is_refused = true,
-        Split::Refused if asked == 2 => {
-            let is_served = |(_, progress): &(_, ItemProgress)| {
-                matches!(progress, ItemProgress::More | ItemProgress::Ended)
-            };
-            advanced.found.is_refused |= advanced.walks.iter().all(is_served);
+        Split::TooMany => found.too_many = found.too_many.into_iter().chain([asked]).min(),
+        Split::Fewer => found.at_most = Some(1),
+        // Not one of them is refused: the list was too long.
+        Split::Refused if is_served => {
+            found.at_most = found.at_most.into_iter().chain([found.served]).min();
         }
         Split::Refused | Split::Unreadable => {}
     }
@@ -312,10 +323,7 @@ fn fail(walks: Vec<ItemWalk<'_>>, error: Failure) -> Advanced<'_> {
         };
         failed.push((walk, progress));
     }
-    Advanced {
-        walks: failed,
-        found: SharedFindings::default(),
-    }
+    Advanced::of(failed.into_iter(), 0)
 }
 
 /// Requests the time that these walks need, all together, and where the rows are in the order of their times once more the

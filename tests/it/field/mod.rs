@@ -22,5 +22,6 @@ mod rows;
 mod series;
 mod server;
 mod several;
+mod shared;
 mod texts;
 mod totals;

@@ -1,0 +1,495 @@
+//! S12: what a server may do with a request for several series, in every order of its rows.
+//!
+//! The rule of all tests: what is stored is what the vendor has, or the run says that it is not whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::harness::{Config, Harness, RunRecord, START, each};
+use super::server::{LoggedRequest, Reply, VendorRequest};
+use crate::queries;
+
+/// In which order the rows of a response are.
+#[expect(dead_code, reason = "kinds of the tests that follow")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// Series by series, as they were asked for.
+    Asked,
+    /// Series by series, the smallest id first.
+    ById,
+    /// Series by series, each from its newest row.
+    ByIdBack,
+    ByTime,
+    ByTimeBack,
+    /// In no order, and in the same one each time.
+    Mixed,
+}
+
+/// What a server does wrong with the response for several series.
+#[expect(dead_code, reason = "kinds of the tests that follow")]
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    None,
+    DropsLast,
+    DropsFirst,
+    DropsMiddle,
+    DropsEvery(usize),
+    /// The last row, where there are more than so many.
+    DropsLastOfMore(usize),
+    DropsLastOfEach,
+    DropsFirstOfEach,
+    /// So many rows.
+    Cuts(usize),
+    /// So many rows, the last ones.
+    KeepsLast(usize),
+    /// So many rows, the newest ones.
+    KeepsNewest(usize),
+    /// So many rows of each series.
+    CutsEach(usize),
+    KeepsNewestOfEach(usize),
+    /// More than so many series, by this status.
+    RefusesMore(usize, u16),
+    /// More than so many characters of ids, by this status.
+    RefusesLong(usize, u16),
+    /// No row for more than so many series.
+    EmptyForMore(usize),
+    RepeatsAll,
+    RepeatsLast,
+    /// Each series gets the rows of the next one.
+    Rotates,
+    /// The second and the third one get the rows of each other.
+    Swaps,
+    /// All rows name the first one.
+    NamesFirst,
+    NamesNone,
+    NamesOthers,
+    First,
+    Last,
+    EveryOther,
+    /// The end of the window does not count.
+    IgnoresEnd,
+    /// Bounds are exclusive, which is no fault.
+    IsExclusive,
+}
+
+/// A value that is not quite JSON, in the first row of a series that is behind this time.
+#[derive(Clone, Copy, Debug)]
+struct Malformed {
+    series: usize,
+    behind: &'static str,
+    what: Oddity,
+}
+
+#[expect(dead_code, reason = "kinds of the tests that follow")]
+#[derive(Clone, Copy, Debug)]
+enum Oddity {
+    /// `NaN` as its value.
+    Value,
+    /// A damaged character in the text beside it.
+    Text,
+    /// A damaged character in the id.
+    Id,
+    /// The id occurs twice, with two values.
+    TwoIds,
+}
+
+type Points = BTreeMap<String, BTreeMap<Timestamp, i64>>;
+
+#[derive(Clone)]
+struct World {
+    order: Order,
+    fault: Fault,
+    malformed: Vec<Malformed>,
+    points: Arc<Mutex<Points>>,
+    /// The lists state the last point of each series.
+    states_last: bool,
+    /// By how much the vendor counts more rows than there are.
+    counts_more: usize,
+}
+
+struct Row {
+    told: String,
+    at: Timestamp,
+    value: String,
+    text: &'static str,
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap_or_else(|_| panic!("{text} is no time"))
+}
+
+fn hours(hours: i64) -> SignedDuration {
+    SignedDuration::from_hours(hours)
+}
+
+fn id(number: usize) -> String {
+    format!("{}", 100 + number)
+}
+
+impl World {
+    /// Series with a point every six hours for four weeks.
+    fn new(series: usize) -> Self {
+        let points = (0..series).map(|number| {
+            let first = time(START) - hours(28 * 24);
+            let times = (0..112).map(|place| first + hours(6 * place));
+            (id(number), times.zip(number as i64 * 1000..).collect())
+        });
+        Self {
+            order: Order::Asked,
+            fault: Fault::None,
+            malformed: Vec::new(),
+            points: Arc::new(Mutex::new(points.collect())),
+            states_last: true,
+            counts_more: 0,
+        }
+    }
+
+    fn with(order: Order, fault: Fault, series: usize) -> Self {
+        Self {
+            order,
+            fault,
+            ..Self::new(series)
+        }
+    }
+
+    fn points(&self) -> Points {
+        let points = self.points.lock().unwrap_or_else(PoisonError::into_inner);
+        points.clone()
+    }
+
+    fn add(&self, series: &str, at: Timestamp, value: i64) {
+        let mut points = self.points.lock().unwrap_or_else(PoisonError::into_inner);
+        points
+            .entry(series.to_owned())
+            .or_default()
+            .insert(at, value);
+    }
+
+    fn lists(&self, list: &str) -> Reply {
+        let points = self.points();
+        if list == "meters" {
+            let all = points.values().map(BTreeMap::len).sum::<usize>();
+            return Reply::json(&json!({"rows": [{"id": "m", "count": all + self.counts_more}]}));
+        }
+        let row = |(id, times): (&String, &BTreeMap<Timestamp, i64>)| {
+            let text = |at: Option<&Timestamp>| at.map(ToString::to_string);
+            let last = text(times.keys().last()).filter(|_| self.states_last);
+            json!({"id": id, "meter": "m", "first": text(times.keys().next()), "last": last, "moved": times.len()})
+        };
+        Reply::json(&json!({"rows": points.iter().map(row).collect::<Vec<_>>()}))
+    }
+
+    fn respond(&self, request: &VendorRequest) -> Reply {
+        let list = request.list();
+        if matches!(list, "meters" | "series") {
+            return self.lists(list);
+        }
+        let ids: Vec<&str> = list.split(',').collect();
+        let bounds = (time(&request.query["from"]), time(&request.query["to"]));
+        if ids.len() == 1 {
+            return reply(&self.rows(&ids, bounds, Fault::None), false);
+        }
+        match self.fault {
+            Fault::RefusesMore(most, status) if ids.len() > most => return Reply::status(status),
+            Fault::RefusesLong(most, status) if list.len() > most => return Reply::status(status),
+            Fault::EmptyForMore(most) if ids.len() > most => return reply(&[], true),
+            _ => {}
+        }
+        let mut rows = self.rows(&ids, bounds, self.fault);
+        self.spoil(&ids, &mut rows);
+        reply(&rows, true)
+    }
+
+    /// The rows of a response, in their order, for these ids.
+    fn rows(&self, ids: &[&str], (from, to): (Timestamp, Timestamp), fault: Fault) -> Vec<Row> {
+        let points = self.points();
+        let mut rows: Vec<(usize, Timestamp, i64)> = Vec::new();
+        for (place, id) in ids.iter().enumerate() {
+            let is_served = match fault {
+                Fault::First => place == 0,
+                Fault::Last => place + 1 == ids.len(),
+                Fault::EveryOther => place.is_multiple_of(2),
+                _ => true,
+            };
+            let is_in = |at: Timestamp| match fault {
+                Fault::IsExclusive => from < at && at < to,
+                Fault::IgnoresEnd => from <= at,
+                _ => from <= at && at <= to,
+            };
+            let times = points[*id]
+                .iter()
+                .filter(|(at, _)| is_served && is_in(**at));
+            let mut of_it: Vec<_> = times.map(|(at, value)| (place, *at, *value)).collect();
+            match fault {
+                Fault::DropsLastOfEach => drop(of_it.pop()),
+                Fault::DropsFirstOfEach if !of_it.is_empty() => drop(of_it.remove(0)),
+                Fault::CutsEach(most) => of_it.truncate(most),
+                Fault::KeepsNewestOfEach(most) => {
+                    of_it.drain(..of_it.len().saturating_sub(most));
+                }
+                _ => {}
+            }
+            rows.extend(of_it);
+        }
+        if let Fault::KeepsNewest(most) = fault {
+            rows.sort_by_key(|(place, at, _)| (*at, *place));
+            rows.drain(..rows.len().saturating_sub(most));
+        }
+        match self.order {
+            Order::Asked => rows.sort_by_key(|(place, at, _)| (*place, *at)),
+            Order::ById => rows.sort_by_key(|(place, at, _)| (ids[*place], *at)),
+            Order::ByIdBack => {
+                rows.sort_by_key(|(place, at, _)| (ids[*place], std::cmp::Reverse(*at)));
+            }
+            Order::ByTime => rows.sort_by_key(|(place, at, _)| (*at, ids[*place])),
+            Order::ByTimeBack => {
+                rows.sort_by_key(|(place, at, _)| (std::cmp::Reverse(*at), ids[*place]));
+            }
+            Order::Mixed => rows.sort_by_key(|(place, at, value)| {
+                let place: i64 = ids[*place].parse().unwrap_or_default();
+                (at.as_second() + value * 31 + place * 7).wrapping_mul(2_654_435_761) % 1_000_003
+            }),
+        }
+        let middle = rows.len() / 2;
+        match fault {
+            Fault::DropsLast => drop(rows.pop()),
+            Fault::DropsLastOfMore(most) if rows.len() > most => drop(rows.pop()),
+            Fault::DropsFirst if !rows.is_empty() => drop(rows.remove(0)),
+            Fault::DropsMiddle if !rows.is_empty() => drop(rows.remove(middle)),
+            Fault::DropsEvery(nth) => {
+                let mut place = 0;
+                rows.retain(|_| {
+                    place += 1;
+                    place % nth != 0
+                });
+            }
+            Fault::Cuts(most) => rows.truncate(most),
+            Fault::KeepsLast(most) => {
+                rows.drain(..rows.len().saturating_sub(most));
+            }
+            Fault::RepeatsAll => rows = rows.iter().flat_map(|row| [*row, *row]).collect(),
+            Fault::RepeatsLast => rows.extend(rows.last().copied()),
+            _ => {}
+        }
+        let told = |place: usize| match fault {
+            Fault::Rotates => ids[(place + 1) % ids.len()].to_owned(),
+            Fault::Swaps if ids.len() > 2 && place == 1 => ids[2].to_owned(),
+            Fault::Swaps if ids.len() > 2 && place == 2 => ids[1].to_owned(),
+            Fault::NamesFirst => ids[0].to_owned(),
+            Fault::NamesOthers => format!("9{}", ids[place]),
+            _ => ids[place].to_owned(),
+        };
+        let row = |(place, at, value): &(usize, Timestamp, i64)| Row {
+            told: match fault {
+                Fault::NamesNone => "null".to_owned(),
+                _ => format!("\"{}\"", told(*place)),
+            },
+            at: *at,
+            value: value.to_string(),
+            text: "x",
+        };
+        rows.iter().map(row).collect()
+    }
+
+    /// Makes single values malformed, in responses for several series only.
+    fn spoil(&self, ids: &[&str], rows: &mut [Row]) {
+        for odd in &self.malformed {
+            let (odd_id, behind) = (id(odd.series), time(odd.behind));
+            let other = ids
+                .iter()
+                .find(|id| **id != odd_id)
+                .copied()
+                .unwrap_or_default();
+            let told = format!("\"{odd_id}\"");
+            let of_it = rows
+                .iter_mut()
+                .filter(|row| row.told == told && row.at >= behind);
+            let Some(row) = of_it.min_by_key(|row| row.at) else {
+                continue;
+            };
+            if row.at > behind + hours(6) {
+                continue;
+            }
+            match odd.what {
+                Oddity::Value => row.value = "NaN".to_owned(),
+                Oddity::Text => row.text = "\\ud83d",
+                Oddity::Id => row.told = format!("\"{odd_id}\\ud83d\""),
+                Oddity::TwoIds => row.told = format!("\"{odd_id}\",\"d\":\"{other}\""),
+            }
+        }
+    }
+}
+
+fn reply(rows: &[Row], is_told: bool) -> Reply {
+    let mut body = String::from("{\"rows\":[");
+    for (place, row) in rows.iter().enumerate() {
+        let comma = if place > 0 { "," } else { "" };
+        let told = match is_told {
+            true => format!("\"d\":{},", row.told),
+            false => String::new(),
+        };
+        let (at, value, text) = (row.at, &row.value, row.text);
+        let _ = write!(
+            body,
+            "{comma}{{{told}\"t\":\"{at}\",\"v\":{value},\"x\":\"{text}\"}}"
+        );
+    }
+    body.push_str("]}");
+    Reply::raw(200, body)
+}
+
+/// Meters, their series, and points of up to so many series a request.
+fn config(most: usize) -> Config {
+    Config::of(&format!(
+        "[streams.meters]\npath = \"/meters\"\nrows = \"rows\"\nkey = [\"id\"]\n[streams.meters.columns]\nid = \"id : text\"\n\
+         points_count = \"count : integer\"\n\
+         [streams.series]\npath = \"/series\"\nrows = \"rows\"\nkey = [\"id\"]\n[streams.series.columns]\n\
+         id = \"id : integer\"\nmeter = \"meter : text\"\nfirst = \"first : timestamp\"\nlast = \"last : timestamp\"\n\
+         moved = \"moved : integer\"\n\
+         [streams.points]\npath = \"/points/{{s}}\"\nrows = \"rows\"\nkey = [\"s\", \"t\"]\nhistory = \"off\"\n\
+         for_each = {{ stream = \"series\", take = {{ s = \"id\", first = \"first\", last = \"last\", moved = \"moved\" }}, \
+         skip_while_same = [\"moved\"], several = {{ most = {most}, id = \"d\" }}, \
+         count = {{ stream = \"meters\", column = \"points_count\", by = \"meter\" }} }}\n\
+         window = {{ from = \"from\", to = \"to\", column = \"t\", start = \"{{first}}\", end = \"{{last}}\", step = \"7d\", \
+         reread = {{ every = \"7d\", span = \"35d\" }}, format = \"%Y-%m-%dT%H:%M:%SZ\" }}\n\
+         [streams.points.columns]\ns = \"= {{s}} : integer\"\nt = \"t : timestamp\"\nv = \"v : real\"\nx = \"x : text\"\n"
+    ))
+}
+
+fn start(world: &World, most: usize) -> Harness {
+    let harness = Harness::new(&config(most));
+    serve(&harness, world);
+    harness
+}
+
+fn serve(harness: &Harness, world: &World) {
+    let world = world.clone();
+    harness
+        .vendor
+        .respond_with(move |request| world.respond(request));
+}
+
+/// The requests for points: how many series each names, and the status of its response.
+fn asked(harness: &Harness) -> Vec<(usize, u16)> {
+    let ids = |one: &LoggedRequest| {
+        let (_, ids) = one.path.split_once("/points/")?;
+        Some((ids.split(',').count(), one.status))
+    };
+    harness.vendor.log().iter().filter_map(ids).collect()
+}
+
+/// A day later each series has another point.
+fn next_day(harness: &Harness, world: &World, day: i64) {
+    harness.advance(Duration::from_secs(24 * 3600));
+    for (place, series) in world.points().keys().enumerate() {
+        world.add(
+            series,
+            time(START) + hours(24 * day - 4),
+            place as i64 + day,
+        );
+    }
+}
+
+fn mirrored(harness: &Harness) -> Points {
+    let mirror = harness.installation.mirror();
+    let rows = queries::one::<String>(
+        &mirror,
+        "SELECT json_group_array(json_array(CAST(s AS TEXT), t, CAST(v AS INTEGER))) FROM own_points",
+    );
+    let rows: Vec<(String, String, Option<i64>)> = serde_json::from_str(&rows).expect("rows");
+    let mut found = Points::new();
+    for (series, at, value) in rows {
+        let times = found.entry(series).or_default();
+        times.insert(time(&at), value.unwrap_or(-1));
+    }
+    found
+}
+
+/// How many rows are not in the mirror as the vendor has them, or in the mirror alone.
+fn differences(harness: &Harness, world: &World) -> usize {
+    let flat = |points: &Points| -> BTreeSet<(String, Timestamp, i64)> {
+        let rows = points.iter().flat_map(|(series, times)| {
+            times
+                .iter()
+                .map(|(at, value)| (series.clone(), *at, *value))
+        });
+        rows.collect()
+    };
+    let (ours, theirs) = (flat(&mirrored(harness)), flat(&world.points()));
+    ours.symmetric_difference(&theirs).count()
+}
+
+fn assert_whole(run: &RunRecord, harness: &Harness, world: &World, what: &str) {
+    assert!(run.outcome.starts_with("ok"), "{what}: {run:?}");
+    assert_eq!(differences(harness, world), 0, "{what}: rows differ");
+}
+
+/// S12: a list that is too long is refused once; the length that worked is kept for the steps, runs and programs that
+/// follow, and reported once.
+#[test]
+fn s12_a_list_that_is_too_long_is_not_halved_again() {
+    let faults = [
+        (Fault::RefusesMore(7, 400), 5),
+        (Fault::RefusesMore(7, 404), 5),
+        (Fault::RefusesMore(10, 414), 10),
+        (Fault::RefusesMore(1, 400), 1),
+        // 20 ids of 3 characters and their commas are 79.
+        (Fault::RefusesLong(26, 400), 5),
+        (Fault::RefusesLong(60, 404), 10),
+    ];
+    each(
+        &faults,
+        |(fault, _)| format!("{fault:?}"),
+        |(fault, most)| {
+            let what = format!("{fault:?}");
+            let world = World::with(Order::Asked, *fault, 20);
+            let mut harness = start(&world, 20);
+            let run = harness.sync();
+            assert_whole(&run, &harness, &world, &what);
+            let requests = asked(&harness);
+            let refused = requests.iter().filter(|(_, status)| *status >= 400).count();
+            assert!(refused <= 19, "{what}: {refused} refused");
+            let first_refused = requests.iter().rposition(|(_, status)| *status >= 400);
+            assert!(first_refused < Some(50), "{what}: {requests:?}");
+            let is_reported = |run: &RunRecord| run.reported.contains("for a week");
+            assert!(is_reported(&run), "{what}: {run:?}");
+            for day in 1..3 {
+                next_day(&harness, &world, day);
+                if day == 2 {
+                    harness.close();
+                }
+                let run = harness.sync();
+                assert_whole(&run, &harness, &world, &what);
+                let requests = asked(&harness);
+                let longest = requests.iter().map(|(ids, _)| *ids).max();
+                assert_eq!(longest, Some(*most), "{what}: {requests:?}");
+                let refused = requests.iter().any(|(_, status)| *status >= 400);
+                assert!(!refused, "{what}: {requests:?}");
+                assert!(!is_reported(&run), "{what}: {run:?}");
+            }
+        },
+    );
+}
+
+/// S12: one series that is gone makes no list too long.
+#[test]
+fn s12_a_series_that_is_refused_makes_no_list_too_long() {
+    let world = World::new(20);
+    let mut harness = start(&world, 20);
+    let ours = world.clone();
+    harness.vendor.respond_with(move |request| {
+        match request.path.contains("/points/") && request.list().contains("107") {
+            true => Reply::status(404),
+            false => ours.respond(request),
+        }
+    });
+    let run = harness.sync();
+    assert!(!run.reported.contains("for a week"), "{run:?}");
+    let longest = asked(&harness).iter().skip(10).map(|(ids, _)| *ids).max();
+    assert_eq!(longest, Some(19), "the others are asked for together");
+}
