@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use super::{Cell, Rows};
 
 impl Rows {
-    /// The rows of each value of a column, in their order. Nothing if a row has no value there, or a row or cell could
-    /// not be read as it was sent: what is known of that belongs to the page and to none of its parts.
+    /// The rows of each value of a column, in their order. Nothing if a row has no value there or a repaired one, or a row or
+    /// cell could not be read: what is known of that belongs to the page and to none of its parts. Other repaired values
+    /// are counted by the page alone.
     pub fn by_cell(&self, column: usize) -> Option<BTreeMap<String, Self>> {
+        let is_repaired = |(cell, _): &(u32, _)| *cell as usize == column;
         let is_as_sent = self.problems.rejected() == 0
             && self.problems.cells().is_empty()
-            && self.repaired.is_empty()
+            && !self.repaired.keys().any(is_repaired)
             && self.suppressed() == 0
             && self.partial.is_empty();
         if !is_as_sent {
@@ -44,7 +46,7 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::row::Reject;
+    use crate::model::row::{Reject, Repair};
 
     fn rows(cells: &[(i64, Option<f64>)]) -> Rows {
         let mut rows = Rows::default();
@@ -80,5 +82,10 @@ mod tests {
         };
         page.problems.reject(reject, None);
         assert!(page.by_cell(0).is_none());
+        for (column, has_parts) in [(0, false), (1, true)] {
+            let mut page = rows(&[(7, None)]);
+            page.repaired.insert((column, Repair::NotANumber), 1);
+            assert_eq!(page.by_cell(0).is_some(), has_parts, "{column} is repaired");
+        }
     }
 }

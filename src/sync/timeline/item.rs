@@ -1,5 +1,6 @@
 //! One series: its walk through time, step by step.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use crate::connector::paging::ListEnd;
 use crate::connector::windows::{WindowWalk, first_time};
 use crate::http::{Effort, HttpError, Shrinks};
 use crate::model::absence::{self, Examined, Memory};
-use crate::model::row::{Reject, Rows};
+use crate::model::row::{Reject, Repair, Rows};
 use crate::model::{Completeness, Expiry, Inconsistency, decision, guard, scalar};
 use crate::store::checkpoints::Checkpoint;
 use crate::store::series::SeriesStep;
@@ -278,6 +279,16 @@ impl<'a> ItemWalk<'a> {
     /// What was found besides this item's rows.
     pub(super) fn note(&mut self, facts: WalkFacts) {
         self.report.facts.add(facts);
+    }
+
+    /// What was repaired in a response for several items: it is reported by column, and not by item.
+    pub(super) fn note_repairs(&mut self, repairs: &BTreeMap<(u32, Repair), u64>) {
+        let columns = &self.rules.job.table.columns;
+        let named = repairs.iter().filter_map(|((column, repair), values)| {
+            let column = columns.get(*column as usize)?;
+            Some(((column.name.clone(), *repair), *values))
+        });
+        self.report.add_cells(&BTreeMap::new(), &named.collect());
     }
 
     /// What is left of the attempts at a span; a shorter one is requested where that may help.

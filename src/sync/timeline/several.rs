@@ -19,7 +19,7 @@ use super::order::RowOrder;
 use crate::connector::api::SeveralRules;
 use crate::connector::paging::ListEnd;
 use crate::http::{Effort, HttpError, Shrinks};
-use crate::model::row::Rows;
+use crate::model::row::{Repair, Rows};
 use crate::model::scalar;
 use crate::store::{StoreError, WaitingRows};
 use crate::sync::error::Failure;
@@ -210,10 +210,14 @@ enum SharedResponse {
 /// The rows that tell an item, by its id.
 type RowsByItem = BTreeMap<String, Rows>;
 
+/// Repaired values, by column.
+type Repairs = BTreeMap<(u32, Repair), u64>;
+
 /// The rows of several items.
 struct SharedRows {
     parts: RowsByItem,
     order: RowOrder,
+    repairs: Repairs,
     facts: WalkFacts,
     end: ListEnd,
 }
@@ -435,14 +439,15 @@ async fn respond(
     let time = rules.window.column;
     let parts = tokio::task::spawn_blocking(move || parts(pages, column, time)).await;
     match parts {
-        Ok(Ok(Some((parts, order)))) => SharedResponse::Rows(Box::new(SharedRows {
+        Ok(Ok(Some((parts, order, repairs)))) => SharedResponse::Rows(Box::new(SharedRows {
             parts,
             order,
+            repairs,
             facts,
             end,
         })),
-        // Rows that do not tell their item: the server does not know what it was asked for.
-        Ok(Ok(None)) if facts.unidentified > 0 => SharedResponse::Split(Split::Refused),
+        // No row tells its item: the server does not know what it was asked for.
+        Ok(Ok(None)) if facts.unidentified == facts.received => SharedResponse::Split(Split::Fewer),
         Ok(Ok(None)) => SharedResponse::Split(Split::Unreadable),
         Ok(Err(error)) => SharedResponse::Failed(error.into()),
         Err(_) => SharedResponse::Failed(Failure::Panicked {
@@ -479,13 +484,13 @@ fn refusal(error: Failure) -> SharedResponse {
     }
 }
 
-/// The rows of each item, and the order in which they came; nothing if they cannot be told apart.
+/// The rows of each item, the order in which they came, and what was repaired in them; nothing if they cannot be told apart.
 fn parts(
     pages: Vec<WaitingRows>,
     column: usize,
     time: usize,
-) -> Result<Option<(RowsByItem, RowOrder)>, StoreError> {
-    let mut order = RowOrder::default();
+) -> Result<Option<(RowsByItem, RowOrder, Repairs)>, StoreError> {
+    let (mut order, mut repairs) = (RowOrder::default(), Repairs::new());
     let mut all: Option<RowsByItem> = Some(BTreeMap::new());
     for page in pages {
         page.each(|rows| {
@@ -497,13 +502,16 @@ fn parts(
                 let item = row.at(column).plain().unwrap_or_default();
                 order.add(item, row.at(time).text().and_then(scalar::parse));
             }
+            for (cell, values) in &rows.repaired {
+                *repairs.entry(*cell).or_default() += values;
+            }
             for (item, rows) in parts {
                 so_far.entry(item).or_default().append(&rows);
             }
             Ok(())
         })?;
     }
-    Ok(all.map(|all| (all, order)))
+    Ok(all.map(|all| (all, order, repairs)))
 }
 
 /// Gives each walk its rows. A walk that received none of its step, or not the last one that it should have, asks alone.
@@ -513,6 +521,7 @@ async fn take(
     SharedRows {
         mut parts,
         order,
+        repairs,
         facts,
         end,
     }: SharedRows,
@@ -520,7 +529,7 @@ async fn take(
     let id = |walk: &ItemWalk<'_>| walk.item.variables.get(&several.variable).cloned();
     let known = |item: &String| walks.iter().any(|walk| id(walk).as_ref() == Some(item));
     if !parts.keys().all(known) {
-        return Err(Split::Refused);
+        return Err(Split::Fewer);
     }
     let mut doubtful = Vec::new();
     let mut progress: Vec<Option<ItemProgress>> = Vec::with_capacity(walks.len());
@@ -557,6 +566,9 @@ async fn take(
         values: Vec::new(),
         ..facts
     });
+    if let Some(first) = walks.first_mut() {
+        first.note_repairs(&repairs);
+    }
     let server_time = shared.as_ref().and_then(|facts| facts.server_time);
     let mut done = Vec::with_capacity(walks.len());
     for (walk, progress) in walks.iter_mut().zip(progress) {

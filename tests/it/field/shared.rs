@@ -85,7 +85,6 @@ struct Malformed {
     what: Oddity,
 }
 
-#[expect(dead_code, reason = "kinds of the tests that follow")]
 #[derive(Clone, Copy, Debug)]
 enum Oddity {
     /// `NaN` as its value.
@@ -492,4 +491,45 @@ fn s12_a_series_that_is_refused_makes_no_list_too_long() {
     assert!(!run.reported.contains("for a week"), "{run:?}");
     let longest = asked(&harness).iter().skip(10).map(|(ids, _)| *ids).max();
     assert_eq!(longest, Some(19), "the others are asked for together");
+}
+
+/// S12: a value that had to be repaired costs its own series, or its own response, one request each at most.
+#[test]
+fn s12_a_repaired_value_ends_no_sharing() {
+    for what in [Oddity::Value, Oddity::Text, Oddity::Id, Oddity::TwoIds] {
+        let mut world = World::new(20);
+        world.malformed = vec![Malformed {
+            series: 7,
+            behind: "2026-02-06T00:00:00Z",
+            what,
+        }];
+        let mut whole = start(&World::new(20), 20);
+        assert!(whole.sync().outcome.starts_with("ok"));
+        let whole = asked(&whole).len();
+        let mut harness = start(&world, 20);
+        let run = harness.sync();
+        let requests = asked(&harness);
+        assert!(run.outcome.starts_with("ok"), "{what:?}: {run:?}");
+        assert!(
+            requests.len() <= whole + 20,
+            "{what:?}: {} requests, not {whole}",
+            requests.len()
+        );
+        assert!(!run.reported.contains("for a week"), "{what:?}: {run:?}");
+        let is_noted = run.reported.contains("stored as null") || run.reported.contains("U+FFFD");
+        assert_eq!(
+            is_noted,
+            matches!(what, Oddity::Value | Oddity::Text),
+            "{what:?}: {run:?}"
+        );
+        println!("{what:?}: {} requests instead of {whole}", requests.len());
+        next_day(&harness, &world, 1);
+        let run = harness.sync();
+        assert!(run.outcome.starts_with("ok"), "{what:?}: {run:?}");
+        assert_eq!(asked(&harness), [(20, 200)], "{what:?}");
+        match what {
+            Oddity::Value | Oddity::Text => {}
+            Oddity::Id | Oddity::TwoIds => assert_eq!(differences(&harness, &world), 0, "{what:?}"),
+        }
+    }
 }
