@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cell, Rows};
+use super::{Cell, Cells, Rows};
 
 impl Rows {
     /// The rows of each value of a column, in their order. Nothing if a row has no value there or a repaired one, or a row or
@@ -21,13 +21,26 @@ impl Rows {
         let mut parts: BTreeMap<String, Self> = BTreeMap::new();
         for row in self.iter() {
             let part = parts.entry(row.at(column).plain()?).or_default();
-            part.push(|bytes| bytes.extend_from_slice(row.bytes()));
-            part.values.resize(self.values.len(), 0);
-            for (values, cell) in part.values.iter_mut().zip(row) {
-                *values += u32::from(cell != Cell::Null);
-            }
+            part.add(row, self.values.len());
         }
         Some(parts)
+    }
+
+    /// Those of rows of which nothing could not be read.
+    pub fn filtered(&self, is_wanted: impl Fn(Cells<'_>) -> bool) -> Self {
+        let mut some = Self::default();
+        for row in self.iter().filter(|row| is_wanted(*row)) {
+            some.add(row, self.values.len());
+        }
+        some
+    }
+
+    fn add(&mut self, row: Cells<'_>, columns: usize) {
+        self.push(|bytes| bytes.extend_from_slice(row.bytes()));
+        self.values.resize(columns, 0);
+        for (values, cell) in self.values.iter_mut().zip(row) {
+            *values += u32::from(cell != Cell::Null);
+        }
     }
 
     /// Adds rows of which nothing could not be read, behind the others.
@@ -69,6 +82,8 @@ mod tests {
         assert_eq!(seven.row(0).at(1), Cell::Real(1.0));
         seven.append(&parts.remove("9").expect("its rows"));
         assert_eq!((seven.len(), &seven.values[..]), (3, &[3, 1][..]));
+        let valued = seven.filtered(|row| row.at(1) != Cell::Null);
+        assert_eq!((valued.len(), &valued.values[..]), (1, &[1, 1][..]));
         assert!(parts.is_empty());
     }
 

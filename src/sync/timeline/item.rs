@@ -131,28 +131,38 @@ impl<'a> ItemWalk<'a> {
         Some((from, to))
     }
 
+    /// Those of the rows that are of this step: a request for several items may name a longer time.
+    pub(super) fn own(&self, rows: Option<&Rows>) -> Rows {
+        let (Some(rows), Some((from, to))) = (rows, self.walk.span()) else {
+            return Rows::default();
+        };
+        let column = self.rules.window.column;
+        let (from, to) = (scalar::to_canonical(from), scalar::to_canonical(to));
+        let is_in = |time: &str| from.as_str() <= time && time <= to.as_str();
+        rows.filtered(|row| row.at(column).text().is_some_and(is_in))
+    }
+
     /// Whether these rows may be the whole step: it has a row, and the last one that the item's own row states.
-    pub(super) fn is_whole(&self, rows: Option<&Rows>) -> bool {
-        let Some((from, to)) = self.walk.span() else {
+    pub(super) fn is_whole(&self, own: &Rows) -> bool {
+        let Some((_, to)) = self.walk.span() else {
             return true;
         };
         let last = self.span.declared_end.filter(|end| *end <= to);
-        let newest = rows.and_then(|rows| self.newest(rows));
-        newest.is_some_and(|newest| newest >= last.unwrap_or(from))
+        let newest = self.newest(own);
+        newest.is_some_and(|newest| last.is_none_or(|last| newest >= last))
     }
 
     /// Whether these rows have the last one that the item's own row states, which is one of this step.
-    pub(super) fn has_declared_last(&self, rows: Option<&Rows>) -> bool {
+    pub(super) fn has_declared_last(&self, own: &Rows) -> bool {
         let to = self.walk.span().map(|(_, to)| to);
-        self.span.declared_end.is_some_and(|end| Some(end) <= to) && self.is_whole(rows)
+        self.span.declared_end.is_some_and(|end| Some(end) <= to) && self.is_whole(own)
     }
 
     /// Whether a request for this item alone received a row that another one should have.
-    pub(super) fn is_news(&self, read: &Read, rows: Option<&Rows>) -> bool {
+    pub(super) fn is_news(&self, read: &Read, own: &Rows) -> bool {
         let from = self.walk.span().map(|(from, _)| from);
-        let newest = rows.and_then(|rows| self.newest(rows));
-        let is_more = rows.is_some_and(|rows| read.facts.received > rows.received() as u64);
-        is_more || read.facts.newest > newest.max(from)
+        let is_more = read.facts.received > own.received() as u64;
+        is_more || read.facts.newest > self.newest(own).max(from)
     }
 
     fn newest(&self, rows: &Rows) -> Option<Timestamp> {

@@ -351,7 +351,7 @@ async fn respond_whole(
     }
     let has_last = |walk: &ItemWalk<'_>| {
         let id = walk.item.variables.get(&several.variable);
-        walk.has_declared_last(id.and_then(|id| shared.parts.get(id)))
+        walk.has_declared_last(&walk.own(id.and_then(|id| shared.parts.get(id))))
     };
     let newest = shared.order.newest_if_last();
     let newest = newest.filter(|_| !walks.iter().all(has_last));
@@ -519,7 +519,7 @@ async fn take(
     several: &SeveralRules,
     walks: &mut [ItemWalk<'_>],
     SharedRows {
-        mut parts,
+        parts,
         order,
         repairs,
         facts,
@@ -531,27 +531,31 @@ async fn take(
     if !parts.keys().all(known) {
         return Err(Split::Fewer);
     }
+    let own: Vec<Rows> = walks
+        .iter()
+        .map(|walk| walk.own(id(walk).and_then(|id| parts.get(&id))))
+        .collect();
+    drop(parts);
     let mut doubtful = Vec::new();
     let mut progress: Vec<Option<ItemProgress>> = Vec::with_capacity(walks.len());
     progress.resize_with(walks.len(), || None);
-    let is_cut_last = |walk: &ItemWalk<'_>, rows: Option<&Rows>| {
+    let is_cut_last = |walk: &ItemWalk<'_>, own: &Rows| {
         order.last_of_items() == id(walk).as_deref()
-            && !(order.rises_in_items() && walk.has_declared_last(rows))
+            && !(order.rises_in_items() && walk.has_declared_last(own))
     };
     // Before any row is taken: a server that answers for fewer is not believed in anything. Of a response that was cut the
     // item of its last row may be a part, which is asked for after those that lack more.
     for why in [Split::Fewer, Split::TooMany] {
-        for (place, walk) in walks.iter_mut().enumerate() {
-            let rows = id(walk).and_then(|id| parts.get(&id));
+        for (place, (walk, own)) in walks.iter_mut().zip(&own).enumerate() {
             let is_asked = match why {
-                Split::TooMany => walk.is_whole(rows) && is_cut_last(walk, rows),
-                _ => !walk.is_whole(rows),
+                Split::TooMany => walk.is_whole(own) && is_cut_last(walk, own),
+                _ => !walk.is_whole(own),
             };
             let Some(span) = walk.walk.span().filter(|_| is_asked) else {
                 continue;
             };
             match walk.request(span).await {
-                Ok(read) if walk.is_news(&read, rows) => return Err(why),
+                Ok(read) if walk.is_news(&read, own) => return Err(why),
                 Ok(read) => doubtful.push((place, read)),
                 Err(error) => progress[place] = Some(walk.failed(error)),
             }
@@ -571,15 +575,11 @@ async fn take(
     }
     let server_time = shared.as_ref().and_then(|facts| facts.server_time);
     let mut done = Vec::with_capacity(walks.len());
-    for (walk, progress) in walks.iter_mut().zip(progress) {
+    for ((walk, own), progress) in walks.iter_mut().zip(own).zip(progress) {
         walk.note(shared.take().unwrap_or_default());
         done.push(match progress {
             Some(progress) => progress,
-            None => {
-                let rows = id(walk).and_then(|id| parts.remove(&id));
-                walk.take_part(rows.unwrap_or_default(), server_time, &end)
-                    .await
-            }
+            None => walk.take_part(own, server_time, &end).await,
         });
     }
     Ok(done)

@@ -107,8 +107,8 @@ struct World {
     points: Arc<Mutex<Points>>,
     /// The lists state the last point of each series.
     states_last: bool,
-    /// By how much the vendor counts more rows than there are.
-    counts_more: usize,
+    /// How many rows more than there are the vendor counts; nothing if it counts none.
+    counts: Option<usize>,
 }
 
 struct Row {
@@ -144,7 +144,7 @@ impl World {
             malformed: Vec::new(),
             points: Arc::new(Mutex::new(points.collect())),
             states_last: true,
-            counts_more: 0,
+            counts: None,
         }
     }
 
@@ -173,7 +173,8 @@ impl World {
         let points = self.points();
         if list == "meters" {
             let all = points.values().map(BTreeMap::len).sum::<usize>();
-            return Reply::json(&json!({"rows": [{"id": "m", "count": all + self.counts_more}]}));
+            let count = self.counts.map(|more| all + more);
+            return Reply::json(&json!({"rows": [{"id": "m", "count": count}]}));
         }
         let row = |(id, times): (&String, &BTreeMap<Timestamp, i64>)| {
             let text = |at: Option<&Timestamp>| at.map(ToString::to_string);
@@ -532,4 +533,32 @@ fn s12_a_repaired_value_ends_no_sharing() {
             Oddity::Id | Oddity::TwoIds => assert_eq!(differences(&harness, &world), 0, "{what:?}"),
         }
     }
+}
+
+/// S12: of a response whose window is wider than a walk's own, the other rows are not taken.
+#[test]
+fn s12_rows_outside_of_a_walk_are_not_taken() {
+    let world = World::new(3);
+    {
+        // The first series is four days behind.
+        let mut points = world.points.lock().unwrap_or_else(PoisonError::into_inner);
+        let silent = time(START) - hours(4 * 24);
+        let first = points.entry(id(0)).or_default();
+        first.retain(|at, _| *at < silent);
+    }
+    let mut harness = start(&world, 20);
+    assert_whole(&harness.sync(), &harness, &world, "at first");
+    let late = time(START) - hours(3 * 24 + 3);
+    world.add(&id(1), late, 7);
+    for series in 0..3 {
+        world.add(&id(series), time(START) + hours(1), 7);
+    }
+    harness.advance(Duration::from_secs(24 * 3600));
+    let run = harness.sync();
+    assert_eq!(run.outcome, "ok", "{run:?}");
+    let requests = asked(&harness);
+    assert!(requests.contains(&(3, 200)), "{requests:?}");
+    let found = mirrored(&harness);
+    assert!(!found[&id(1)].contains_key(&late), "it was not asked for");
+    assert_eq!(differences(&harness, &world), 1, "the others are there");
 }
