@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{Adaptation, StreamName};
 
 /// After a failed search, this many refused walks of a stream pass before the next one.
 const SEARCH_PAUSE: u32 = 20;
+
+/// After this time a server is not believed to return whole responses for several items without a comparison.
+const WHOLE_LASTS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What is remembered of the streams of one source.
 #[derive(Default)]
@@ -21,9 +24,27 @@ struct MemoryState {
     streams: BTreeMap<StreamName, RememberedStream>,
 }
 
+/// How many rows a response for several items of a stream has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SharedSize {
+    /// In all.
+    pub rows: u64,
+    /// Of the item with most of them.
+    pub of_item: u64,
+}
+
+impl SharedSize {
+    /// Whether a response of this size is not larger than another one.
+    pub fn is_within(self, other: Self) -> bool {
+        self.rows <= other.rows && self.of_item <= other.of_item
+    }
+}
+
 #[derive(Default)]
 struct RememberedStream {
     adaptation: Adaptation,
+    /// The largest responses for several items that turned out to be whole, and when the first of them was received.
+    whole: Option<(SharedSize, Timestamp)>,
     /// It differs from what the mirror holds.
     is_new: bool,
     /// Walks until the next search for parameters.
@@ -54,6 +75,8 @@ impl StreamMemory {
         }
         for known in self.state().streams.values_mut() {
             known.update(|adaptation| adaptation.expire(now));
+            let is_old = |at: Timestamp| now.duration_since(at).abs() >= WHOLE_LASTS;
+            known.whole = known.whole.filter(|(_, at)| !is_old(*at));
         }
         Ok(())
     }
@@ -70,6 +93,22 @@ impl StreamMemory {
     /// Changes what is known of a stream.
     pub fn update(&self, stream: &StreamName, act: impl FnOnce(&mut Adaptation)) {
         self.state().of(stream).update(act);
+    }
+
+    /// The size up to which a stream's responses for several items are known to be whole.
+    pub fn largest_whole(&self, stream: &StreamName) -> SharedSize {
+        let state = self.state();
+        let known = state.streams.get(stream).and_then(|known| known.whole);
+        known.map(|(size, _)| size).unwrap_or_default()
+    }
+
+    /// A response of this size turned out to be whole.
+    pub fn found_whole(&self, stream: &StreamName, size: SharedSize, now: Timestamp) {
+        let mut state = self.state();
+        let whole = &mut state.of(stream).whole;
+        let (known, _) = whole.get_or_insert((size, now));
+        known.rows = known.rows.max(size.rows);
+        known.of_item = known.of_item.max(size.of_item);
     }
 
     /// What the mirror does not hold yet.

@@ -6,8 +6,10 @@
 mod batch;
 mod item;
 mod order;
+mod probe;
 mod recount;
 mod several;
+mod shared;
 mod span;
 
 use std::collections::BTreeMap;

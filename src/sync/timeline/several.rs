@@ -3,38 +3,27 @@
 //! A saving, and no other reading: each series is compared, checked and written by itself, and has its own step and
 //! checkpoint. Whatever such a response does not show beyond doubt is requested for the series alone: a refused request,
 //! an unreadable row, and a series of which no row was received, because a server may answer for fewer than were named.
-//! It may also cut a response without a word: what the cut would have taken is requested once more, see `RowOrder`. A
-//! whole response costs one further request then, or two where its rows are in both orders.
+//! It may also leave rows out without a word: see `probe.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use jiff::{SignedDuration, Timestamp};
-use tokio::sync::mpsc;
+use jiff::Timestamp;
 
-use super::item::{ItemProgress, ItemRules, ItemWalk, is_bad_value, is_too_much};
+use super::item::{ItemProgress, ItemRules, ItemWalk};
 use super::key_of;
-use super::order::RowOrder;
+use super::probe;
+use super::shared::{SharedResponse, SharedRows, Split, respond};
 use crate::connector::api::SeveralRules;
-use crate::connector::paging::ListEnd;
-use crate::http::{Effort, HttpError, Shrinks};
-use crate::model::row::{Repair, Rows};
+use crate::http::HttpError;
+use crate::model::row::Rows;
 use crate::model::scalar;
-use crate::store::{StoreError, WaitingRows};
 use crate::sync::error::Failure;
-use crate::sync::items::Item;
-use crate::sync::read::{is_of_the_item, page_reporter};
-use crate::sync::walk::{Page, WalkFacts, walk};
+use crate::sync::walk::WalkFacts;
 
 /// After so many requests that worked, more items are asked for again.
 const GOOD_REQUESTS: u32 = 10;
-
-/// A larger response is requested for fewer items: it waits in memory.
-const MAX_ROWS: u64 = 200_000;
-
-/// Bounds may be exclusive, and requests may name whole seconds.
-const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// How many items a request of this stream may name, as far as is known.
 pub(super) fn most(rules: ItemRules<'_>) -> usize {
@@ -187,41 +176,6 @@ impl<'a> Advanced<'a> {
     }
 }
 
-/// Why several items are not read by one request.
-#[derive(Clone, Copy)]
-enum Split {
-    /// There may be too much of them.
-    TooMany,
-    /// One of them has a row that could not be read.
-    Unreadable,
-    /// The server refuses them, perhaps because of one.
-    Refused,
-    /// The server answered for fewer than were named, or in an order that would not show it.
-    Fewer,
-}
-
-/// The response to a request for several items.
-enum SharedResponse {
-    Rows(Box<SharedRows>),
-    Split(Split),
-    Failed(Failure),
-}
-
-/// The rows that tell an item, by its id.
-type RowsByItem = BTreeMap<String, Rows>;
-
-/// Repaired values, by column.
-type Repairs = BTreeMap<(u32, Repair), u64>;
-
-/// The rows of several items.
-struct SharedRows {
-    parts: RowsByItem,
-    order: RowOrder,
-    repairs: Repairs,
-    facts: WalkFacts,
-    end: ListEnd,
-}
-
 /// Reads a step of each of these walks; with `to_end` all steps of the only one.
 pub(super) fn advance<'a>(
     rules: ItemRules<'a>,
@@ -282,8 +236,8 @@ async fn together<'a>(
     let asked = walks.len();
     let steps: u64 = walks.iter().map(ItemWalk::steps).sum();
     let mut advanced = match why {
-        // Nothing of what such a server returns is whole.
-        Split::Fewer => {
+        // Nothing of what such a server returns is whole, or known to be.
+        Split::Fewer | Split::Unproven => {
             let mut advanced = Advanced {
                 walks: Vec::new(),
                 found: SharedFindings::default(),
@@ -308,7 +262,7 @@ async fn together<'a>(
         Split::Refused if is_served => {
             found.at_most = found.at_most.into_iter().chain([found.served]).min();
         }
-        Split::Refused | Split::Unreadable => {}
+        Split::Refused | Split::Unreadable | Split::Unproven => {}
     }
     advanced
 }
@@ -330,188 +284,34 @@ fn fail(walks: Vec<ItemWalk<'_>>, error: Failure) -> Advanced<'_> {
     Advanced::of(failed.into_iter(), 0)
 }
 
-/// Requests the time that these walks need, all together, and where the rows are in the order of their times once more the
-/// end that a silent cut would have taken. A cut of rows item by item is found by `take`.
+/// Requests the time that these walks need, all together, and finds out whether the response is whole. An item that is
+/// left out, and a cut of rows item by item, are found by `take`.
 async fn respond_whole(
     rules: ItemRules<'_>,
     several: &SeveralRules,
     walks: &[ItemWalk<'_>],
-) -> SharedResponse {
-    let spans = || walks.iter().filter_map(|walk| walk.walk.span());
-    let (from, to) = (
-        spans().map(|span| span.0).min().unwrap_or_default(),
-        spans().map(|span| span.1).max().unwrap_or_default(),
-    );
-    let shared = match respond(rules, several, walks, (from, to)).await {
-        SharedResponse::Rows(shared) => shared,
-        other => return other,
-    };
-    if shared.order.is_unknown() {
-        return SharedResponse::Split(Split::Fewer);
-    }
-    let has_last = |walk: &ItemWalk<'_>| {
-        let id = walk.item.variables.get(&several.variable);
-        walk.has_declared_last(&walk.own(id.and_then(|id| shared.parts.get(id))))
-    };
-    let newest = shared.order.newest_if_last();
-    let newest = newest.filter(|_| !walks.iter().all(has_last));
-    let ends = [
-        newest.map(|newest| (scalar::saturating_add(newest, -SECOND).max(from), to)),
-        shared
-            .order
-            .oldest_if_last()
-            .map(|oldest| (from, scalar::saturating_add(oldest, SECOND).min(to))),
-    ];
-    for span in ends.into_iter().flatten() {
-        match respond(rules, several, walks, span).await {
-            SharedResponse::Rows(again) if is_in(&again.parts, &shared.parts, rules) => {}
-            SharedResponse::Rows(_) => return SharedResponse::Split(Split::TooMany),
-            other => return other,
-        }
-    }
-    SharedResponse::Rows(shared)
-}
-
-/// Whether all of these rows are among the others.
-fn is_in(some: &RowsByItem, all: &RowsByItem, rules: ItemRules<'_>) -> bool {
-    let column = rules.window.column;
-    some.iter().all(|(item, rows)| {
-        let mut times: BTreeSet<_> = rows.iter().map(|row| row.at(column).text()).collect();
-        for row in all.get(item).into_iter().flat_map(Rows::iter) {
-            times.remove(&row.at(column).text());
-        }
-        times.is_empty()
-    })
-}
-
-/// Requests a time of these walks, all together.
-async fn respond(
-    rules: ItemRules<'_>,
-    several: &SeveralRules,
-    walks: &[ItemWalk<'_>],
-    span: (Timestamp, Timestamp),
 ) -> SharedResponse {
     for walk in walks {
         if let Err(error) = rules.batch.settle(&key_of(walk.item)).await {
             return SharedResponse::Failed(error);
         }
     }
-    let item = named(several, walks);
-    let effort = Effort {
-        shrinks: Shrinks::OnServerErrors,
-        silences: Effort::FIRST.silences,
-        ..rules.context.effort
+    let spans = || walks.iter().filter_map(|walk| walk.walk.span());
+    let span = (
+        spans().map(|span| span.0).min().unwrap_or_default(),
+        spans().map(|span| span.1).max().unwrap_or_default(),
+    );
+    let mut shared = match respond(rules, several, walks.iter(), span).await {
+        SharedResponse::Rows(shared) => shared,
+        other => return other,
     };
-    let decoder = rules.job.spec.decoder_of_several(several);
-    let request = match rules.request(&item, decoder, span, effort) {
-        Ok(request) => request,
-        Err(error) => return SharedResponse::Failed(error),
-    };
-    let (rows, mut inbox) = mpsc::channel(1);
-    let report_page = page_reporter(rules.context, rules.job);
-    let walking = async {
-        let result = walk(&request, &rows, &report_page).await;
-        drop(rows);
-        result
-    };
-    let pages = async {
-        let mut pages = Vec::new();
-        while let Some(Page::Listed(page) | Page::Recheck(page, _)) = inbox.recv().await {
-            pages.push(page);
+    match probe::check(rules, several, walks, &shared, span).await {
+        Ok(is_compared) => {
+            shared.is_compared = is_compared;
+            SharedResponse::Rows(shared)
         }
-        pages
-    };
-    let (walked, pages) = tokio::join!(walking, pages);
-    let (facts, end) = match walked {
-        Ok(walked) => walked,
-        Err(error) => return refusal(error),
-    };
-    if facts.received > MAX_ROWS {
-        return SharedResponse::Split(Split::TooMany);
+        Err(other) => other,
     }
-    let column = rules
-        .job
-        .spec
-        .partition
-        .first()
-        .copied()
-        .unwrap_or_default();
-    let time = rules.window.column;
-    let parts = tokio::task::spawn_blocking(move || parts(pages, column, time)).await;
-    match parts {
-        Ok(Ok(Some((parts, order, repairs)))) => SharedResponse::Rows(Box::new(SharedRows {
-            parts,
-            order,
-            repairs,
-            facts,
-            end,
-        })),
-        // No row tells its item: the server does not know what it was asked for.
-        Ok(Ok(None)) if facts.unidentified == facts.received => SharedResponse::Split(Split::Fewer),
-        Ok(Ok(None)) => SharedResponse::Split(Split::Unreadable),
-        Ok(Err(error)) => SharedResponse::Failed(error.into()),
-        Err(_) => SharedResponse::Failed(Failure::Panicked {
-            stream: rules.job.spec.name.clone(),
-        }),
-    }
-}
-
-/// An item for all of them.
-fn named(several: &SeveralRules, walks: &[ItemWalk<'_>]) -> Item {
-    let ids = walks
-        .iter()
-        .filter_map(|walk| walk.item.variables.get(&several.variable));
-    let ids: Vec<&str> = ids.map(String::as_str).collect();
-    let name = ids.first().copied().unwrap_or_default();
-    Item {
-        name: format!("{name} and {} others", ids.len().saturating_sub(1)),
-        variables: [(several.variable.clone(), ids.join(&several.separator))].into(),
-        ..Item::default()
-    }
-}
-
-fn refusal(error: Failure) -> SharedResponse {
-    if is_bad_value(&error) {
-        return SharedResponse::Split(Split::Unreadable);
-    }
-    let is_silence = error.http().is_some_and(HttpError::is_silence);
-    if !is_of_the_item(&error) {
-        return SharedResponse::Failed(error);
-    }
-    match is_too_much(&error) || is_silence {
-        true => SharedResponse::Split(Split::TooMany),
-        false => SharedResponse::Split(Split::Refused),
-    }
-}
-
-/// The rows of each item, the order in which they came, and what was repaired in them; nothing if they cannot be told apart.
-fn parts(
-    pages: Vec<WaitingRows>,
-    column: usize,
-    time: usize,
-) -> Result<Option<(RowsByItem, RowOrder, Repairs)>, StoreError> {
-    let (mut order, mut repairs) = (RowOrder::default(), Repairs::new());
-    let mut all: Option<RowsByItem> = Some(BTreeMap::new());
-    for page in pages {
-        page.each(|rows| {
-            let (Some(so_far), Some(parts)) = (&mut all, rows.by_cell(column)) else {
-                all = None;
-                return Ok(());
-            };
-            for row in rows.iter() {
-                let item = row.at(column).plain().unwrap_or_default();
-                order.add(item, row.at(time).text().and_then(scalar::parse));
-            }
-            for (cell, values) in &rows.repaired {
-                *repairs.entry(*cell).or_default() += values;
-            }
-            for (item, rows) in parts {
-                so_far.entry(item).or_default().append(&rows);
-            }
-            Ok(())
-        })?;
-    }
-    Ok(all.map(|all| (all, order, repairs)))
 }
 
 /// Gives each walk its rows. A walk that received none of its step, or not the last one that it should have, asks alone.
@@ -522,6 +322,7 @@ async fn take(
         parts,
         order,
         repairs,
+        is_compared,
         facts,
         end,
     }: SharedRows,
@@ -540,7 +341,8 @@ async fn take(
     let mut progress: Vec<Option<ItemProgress>> = Vec::with_capacity(walks.len());
     progress.resize_with(walks.len(), || None);
     let is_cut_last = |walk: &ItemWalk<'_>, own: &Rows| {
-        order.last_of_items() == id(walk).as_deref()
+        !is_compared
+            && order.last_of_items() == id(walk).as_deref()
             && !(order.rises_in_items() && walk.has_declared_last(own))
     };
     // Before any row is taken: a server that answers for fewer is not believed in anything. Of a response that was cut the

@@ -15,7 +15,6 @@ use super::server::{LoggedRequest, Reply, VendorRequest};
 use crate::queries;
 
 /// In which order the rows of a response are.
-#[expect(dead_code, reason = "kinds of the tests that follow")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
     /// Series by series, as they were asked for.
@@ -31,7 +30,6 @@ enum Order {
 }
 
 /// What a server does wrong with the response for several series.
-#[expect(dead_code, reason = "kinds of the tests that follow")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     None,
@@ -561,4 +559,141 @@ fn s12_rows_outside_of_a_walk_are_not_taken() {
     let found = mirrored(&harness);
     assert!(!found[&id(1)].contains_key(&late), "it was not asked for");
     assert_eq!(differences(&harness, &world), 1, "the others are there");
+}
+
+const ORDERS: [Order; 6] = [
+    Order::Asked,
+    Order::ById,
+    Order::ByIdBack,
+    Order::ByTime,
+    Order::ByTimeBack,
+    Order::Mixed,
+];
+
+/// Kinds of servers. Limits are prime numbers, so that no whole response has as many rows by chance.
+const FAULTS: [Fault; 35] = [
+    Fault::None,
+    Fault::IsExclusive,
+    Fault::DropsLast,
+    Fault::DropsFirst,
+    Fault::DropsMiddle,
+    Fault::DropsEvery(7),
+    Fault::DropsLastOfMore(53),
+    Fault::DropsLastOfEach,
+    Fault::DropsFirstOfEach,
+    Fault::Cuts(5),
+    Fault::Cuts(101),
+    Fault::KeepsLast(101),
+    Fault::KeepsNewest(101),
+    Fault::CutsEach(17),
+    Fault::KeepsNewestOfEach(17),
+    Fault::RefusesMore(5, 400),
+    Fault::RefusesMore(5, 404),
+    Fault::RefusesMore(5, 413),
+    Fault::RefusesMore(5, 414),
+    Fault::RefusesMore(1, 500),
+    Fault::RefusesLong(26, 400),
+    Fault::EmptyForMore(3),
+    Fault::RepeatsAll,
+    Fault::RepeatsLast,
+    Fault::Rotates,
+    Fault::Swaps,
+    Fault::NamesFirst,
+    Fault::NamesNone,
+    Fault::NamesOthers,
+    Fault::First,
+    Fault::Last,
+    Fault::EveryOther,
+    Fault::IgnoresEnd,
+    Fault::CutsEach(5),
+    Fault::KeepsLast(11),
+];
+
+/// A small generator: the same seed makes the same servers.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end
+    }
+}
+
+/// Series that begin, pause and end at times of their own.
+fn random_world(random: &mut Random, order: Order, fault: Fault) -> World {
+    let mut world = World::with(order, fault, 2 + random.below(11));
+    world.states_last = random.below(2) == 0;
+    world.counts = (random.below(3) == 0).then(|| random.below(2) * 10);
+    let mut points = world.points.lock().unwrap_or_else(PoisonError::into_inner);
+    for times in points.values_mut() {
+        let first = time(START) - hours(6 * (9 + random.below(100)) as i64);
+        let last = time(START) - hours(6 * (random.below(8) * random.below(2)) as i64);
+        let pause = time(START) - hours(6 * random.below(110) as i64);
+        let pause_ends = pause + hours(6 * random.below(20) as i64);
+        times.retain(|at, _| {
+            first <= *at && *at < last && (*at < pause || pause_ends <= *at) || *at == first
+        });
+    }
+    drop(points);
+    world
+}
+
+/// S12: whatever a server does with a request for several series, what is stored is what it has, or the run says that it is
+/// not whole. `ROLLBOOK_SEED` repeats or varies it.
+#[test]
+fn s12_no_server_loses_rows_unsaid() {
+    let seed = std::env::var("ROLLBOOK_SEED").ok();
+    let seed: u64 = seed.and_then(|text| text.parse().ok()).unwrap_or(1);
+    println!("ROLLBOOK_SEED={seed}");
+    let mut random = Random(seed);
+    let servers: Vec<(Fault, World)> = FAULTS
+        .into_iter()
+        .map(|fault| {
+            let order = ORDERS[random.below(ORDERS.len())];
+            (fault, random_world(&mut random, order, fault))
+        })
+        .collect();
+    each(
+        &servers,
+        |(fault, world)| format!("{fault:?} {:?}", world.order),
+        |(fault, world)| {
+            let what = format!("seed {seed}, {fault:?}, {:?}", world.order);
+            let mut harness = start(world, 7);
+            for day in 1..4 {
+                let run = harness.sync();
+                let differ = differences(&harness, world);
+                let is_said = !run.outcome.starts_with("ok");
+                assert!(
+                    differ == 0 || is_said,
+                    "{what}, day {day}: {differ} differ, {run:?}"
+                );
+                next_day(&harness, world, day);
+            }
+        },
+    );
+}
+
+/// S12: a whole response costs little to be known as whole, in each order.
+#[test]
+fn s12_what_a_comparison_costs() {
+    for (order, first) in [
+        (Order::Asked, 9),
+        (Order::ById, 9),
+        (Order::ByIdBack, 10),
+        (Order::ByTime, 9),
+        (Order::ByTimeBack, 10),
+    ] {
+        let world = World::with(order, Fault::None, 20);
+        let mut harness = start(&world, 20);
+        assert_whole(&harness.sync(), &harness, &world, "first");
+        assert_eq!(asked(&harness).len(), first, "{order:?}");
+        for day in 1..3 {
+            next_day(&harness, &world, day);
+            assert_whole(&harness.sync(), &harness, &world, "a day later");
+            assert!(asked(&harness).len() <= 2, "{order:?}");
+        }
+    }
 }
