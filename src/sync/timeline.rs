@@ -183,7 +183,7 @@ impl Walks<'_> {
                 let before = known.get(&key_of(item)).cloned();
                 ItemWalk::begin(rules, item, place, before, begin)
             });
-        let most = most.min(several::most(rules));
+        let most = most.min(several::most(self.context, self.job));
         let mut waiting = WaitingWalks::new(begun.collect(), most);
         let in_flight = self.context.source.in_flight.max(1);
         let mut under_way = FuturesUnordered::new();

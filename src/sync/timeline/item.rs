@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::batch::StepBatch;
+use super::recount::is_recounted;
 use super::span::{Begin, Span, kept_from};
 use super::{TimelineReport, TimelineRules, key_of};
 use crate::connector::api::{WindowRules, wire_time};
@@ -114,6 +115,11 @@ impl<'a> ItemWalk<'a> {
     /// What was done, and how far the item is known.
     pub(super) fn end(self) -> (TimelineReport, Checkpoint) {
         (self.report, self.checkpoint)
+    }
+
+    /// Whether its rows are counted: a request for several series may be what left some out.
+    pub(super) fn is_recounted(&self) -> bool {
+        is_recounted(&self.checkpoint)
     }
 
     /// How many steps were taken.

@@ -1,6 +1,7 @@
 //! Reads series again whose number of rows, as the vendor counts them, grew by more than was received.
 //!
-//! A difference that no reading explains is remembered, so that it costs nothing from then on.
+//! A difference that no reading explains is remembered, so that it costs nothing from then on. What is read here is read
+//! series by series: rows that a response for several left out may be the difference.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use super::several;
 use super::span::Begin;
 use super::{TimelineReport, Walks, Writing, key_of};
 use crate::model::scalar;
@@ -33,30 +35,54 @@ impl Walks<'_> {
             if group.checkpoints(known).next().is_none() {
                 continue;
             }
-            let gap = group.gap(known);
-            let Some(settled) = group.settled_gap(known) else {
-                self.settle(&group, gap, known).await?;
-                continue;
-            };
-            if gap <= settled {
+            let settled = group.settled_gap(known);
+            let is_more = group.gap(known) > settled.unwrap_or_default();
+            if settled.is_some() && !is_more {
                 continue;
             }
-            // What a request for several items did not return is asked for item by item.
-            self.read(&group.items, (Begin::Reread, 1), known, report)
-                .await?;
-            if group.gap(known) > settled && self.may_read_from_start(&group, known) {
-                let now = self.context.clock.now();
-                group.note(known, |checkpoint| checkpoint.recounted_at = Some(now));
-                self.read(&group.items, (Begin::Start, 1), known, report)
+            if settled.is_some() {
+                self.read(&group.items, (Begin::Reread, 1), known, report)
+                    .await?;
+            }
+            let reads_from_start = match settled {
+                Some(settled) => {
+                    group.gap(known) > settled && self.may_read_from_start(&group, known)
+                }
+                None => is_more && !group.is_recounted(known) && self.may_share(),
+            };
+            if reads_from_start {
+                self.forget(&group, known).await?;
+                self.read(&group.items, (Begin::Checkpoint, 1), known, report)
                     .await?;
             }
             // A reading that did not reach its end is continued by the next run, and counted then.
             if report.is_whole() {
-                let gap = group.gap(known).max(settled);
-                self.settle(&group, gap, known).await?;
+                let gap = group.gap(known).max(settled.unwrap_or(i64::MIN));
+                group.note(known, |checkpoint| checkpoint.count_gap = Some(gap));
+                self.save(&group, known).await?;
             }
         }
         Ok(())
+    }
+
+    /// Rows may have been received by requests for several series.
+    fn may_share(&self) -> bool {
+        several::most(self.context, self.job) > 1
+    }
+
+    /// The series are read from their start, also by later runs where this one has no time for all, and no difference is known.
+    async fn forget(
+        &self,
+        group: &Group<'_>,
+        known: &mut BTreeMap<String, Checkpoint>,
+    ) -> Result<(), Failure> {
+        let now = self.context.clock.now();
+        group.note(known, |checkpoint| {
+            checkpoint.recounted_at = Some(now);
+            checkpoint.count_gap = None;
+            checkpoint.walked_from = None;
+        });
+        self.save(group, known).await
     }
 
     fn may_read_from_start(&self, group: &Group<'_>, known: &BTreeMap<String, Checkpoint>) -> bool {
@@ -68,14 +94,12 @@ impl Walks<'_> {
             .is_none_or(|last| scalar::saturating_add(last, every) <= now || last > now)
     }
 
-    /// Remembers a difference that no reading changes.
-    async fn settle(
+    /// Writes the checkpoints of a group.
+    async fn save(
         &self,
         group: &Group<'_>,
-        gap: i64,
-        known: &mut BTreeMap<String, Checkpoint>,
+        known: &BTreeMap<String, Checkpoint>,
     ) -> Result<(), Failure> {
-        group.note(known, |checkpoint| checkpoint.count_gap = Some(gap));
         let checkpoints: Vec<_> = group
             .keys()
             .filter_map(|key| Some((key.clone(), known.get(&key)?.clone())))
@@ -98,6 +122,11 @@ impl Walks<'_> {
 
 /// How often a series is read from its start because of the vendor's number, where the connector names no span.
 const RECOUNT_EVERY: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Whether a series is being read from its start because of the vendor's number, in this run or an earlier one.
+pub(super) fn is_recounted(checkpoint: &Checkpoint) -> bool {
+    checkpoint.recounted_at.is_some() && checkpoint.count_gap.is_none()
+}
 
 /// Items whose rows the vendor counts together.
 struct Group<'a> {
@@ -142,6 +171,11 @@ impl Group<'_> {
         self.checkpoints(known)
             .filter_map(|one| one.count_gap)
             .max()
+    }
+
+    /// Whether its series are being read from their start because of their number.
+    fn is_recounted(&self, known: &BTreeMap<String, Checkpoint>) -> bool {
+        self.checkpoints(known).any(is_recounted)
     }
 
     fn note(&self, known: &mut BTreeMap<String, Checkpoint>, act: impl Fn(&mut Checkpoint)) {

@@ -20,17 +20,19 @@ use crate::http::HttpError;
 use crate::model::row::Rows;
 use crate::model::scalar;
 use crate::sync::error::Failure;
+use crate::sync::job::StreamJob;
+use crate::sync::read::Context;
 use crate::sync::walk::WalkFacts;
 
 /// After so many requests that worked, more items are asked for again.
 const GOOD_REQUESTS: u32 = 10;
 
 /// How many items a request of this stream may name, as far as is known.
-pub(super) fn most(rules: ItemRules<'_>) -> usize {
-    let Some(several) = &rules.job.spec.several else {
+pub(super) fn most(context: &Context<'_>, job: &StreamJob) -> usize {
+    let Some(several) = &job.spec.several else {
         return 1;
     };
-    let known = rules.context.source.memory.get(&rules.job.spec.name).items;
+    let known = context.source.memory.get(&job.spec.name).items;
     let known = known.and_then(|items| usize::try_from(items).ok());
     known.map_or(several.most, |known| known.min(several.most))
 }
@@ -111,13 +113,14 @@ impl<'a> WaitingWalks<'a> {
     pub(super) fn next(&mut self) -> Option<Vec<ItemWalk<'a>>> {
         let (_, first) = self.walks.pop_first()?;
         let span = first.walk.span();
-        let (Some((from, _)), true) = (span, self.limit > 1) else {
+        let may_share = self.limit > 1 && !first.is_recounted();
+        let (Some((from, _)), true) = (span, may_share) else {
             return Some(vec![first]);
         };
         let step = first.walk.step();
         let end = scalar::saturating_add(from, step.try_into().unwrap_or_default());
         let beside = self.walks.range(..(end, 0));
-        let beside = beside.filter(|(_, walk)| walk.walk.step() == step);
+        let beside = beside.filter(|(_, walk)| walk.walk.step() == step && !walk.is_recounted());
         let beside: Vec<_> = beside.map(|(key, _)| *key).take(self.limit - 1).collect();
         let mut walks = vec![first];
         walks.extend(beside.iter().filter_map(|key| self.walks.remove(key)));

@@ -69,6 +69,8 @@ enum Fault {
     First,
     Last,
     EveryOther,
+    /// One row of the second series, ten days ago.
+    Hides,
     /// The end of the window does not count.
     IgnoresEnd,
     /// Bounds are exclusive, which is no fault.
@@ -224,6 +226,9 @@ impl World {
                 .filter(|(at, _)| is_served && is_in(**at));
             let mut of_it: Vec<_> = times.map(|(at, value)| (place, *at, *value)).collect();
             match fault {
+                Fault::Hides if *id == "101" => {
+                    of_it.retain(|(_, at, _)| *at != time(START) - hours(10 * 24));
+                }
                 Fault::DropsLastOfEach => drop(of_it.pop()),
                 Fault::DropsFirstOfEach if !of_it.is_empty() => drop(of_it.remove(0)),
                 Fault::CutsEach(most) => of_it.truncate(most),
@@ -695,5 +700,52 @@ fn s12_what_a_comparison_costs() {
             assert_whole(&harness.sync(), &harness, &world, "a day later");
             assert!(asked(&harness).len() <= 2, "{order:?}");
         }
+    }
+}
+
+/// S12: what no comparison finds, the vendor's number of rows does: before a first difference counts as usual, the series are
+/// read one by one, also over several runs, and once.
+#[test]
+fn s12_a_first_difference_is_not_settled_unread() {
+    for (more, timeout) in [(0, false), (10, false), (0, true), (10, true)] {
+        let what = format!("{more} more, timeout {timeout}");
+        let mut world = World::with(Order::Asked, Fault::Hides, 5);
+        world.counts = Some(more);
+        let plan = match timeout {
+            true => config(20).job("timeout = \"8m\"\n"),
+            false => config(20),
+        };
+        let mut harness = Harness::new(&plan);
+        let (ours, clock) = (world.clone(), harness.clock.clone());
+        harness.vendor.respond_with(move |request| {
+            clock.pass(Duration::from_secs(if timeout { 20 } else { 0 }));
+            ours.respond(request)
+        });
+        let mut runs = 1;
+        let mut run = harness.sync();
+        while run.outcome != "ok" {
+            assert!(runs < 10, "{what}: it does not end");
+            runs += 1;
+            run = harness.sync();
+        }
+        assert_eq!(runs > 1, timeout, "{what}: {runs} runs");
+        assert_whole(&run, &harness, &world, &what);
+        let requests = asked(&harness);
+        let counted: Vec<_> = requests
+            .iter()
+            .rev()
+            .take_while(|(ids, _)| *ids == 1)
+            .collect();
+        assert!(
+            counted.len() >= 20 && counted.len() <= 40,
+            "{what}: {requests:?}"
+        );
+        next_day(&harness, &world, 1);
+        assert_whole(&harness.sync(), &harness, &world, &what);
+        let requests = asked(&harness);
+        assert!(
+            requests.len() <= 4 && requests[0] == (5, 200),
+            "{what}: {requests:?}"
+        );
     }
 }
