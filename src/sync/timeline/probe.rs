@@ -2,8 +2,8 @@
 //!
 //! A response with more rows than any that turned out to be whole, in all or of one item, is compared with those of two requests
 //! that share its time, and of one for the item with most rows alone. A server that drops rows of each response drops them
-//! twice then, one that cuts a response cuts neither half at the same row, and one that limits the rows of each item does not
-//! limit them alone. A smaller response may still be cut at its end, because a limit need not count rows: what such a cut would
+//! twice then, one that cuts a response cuts neither half at the same row, and one that limits the rows of each item shows more
+//! of them in two halves, or alone. A smaller response may still be cut at its end, because a limit need not count rows: what such a cut would
 //! have taken is requested once more, see `RowOrder`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,8 +50,8 @@ pub(super) async fn check(
     Ok(true)
 }
 
-/// Requests the same rows by two requests that share the time. The second one names the items in the other order, in case the
-/// server tells rows by the place of their item.
+/// Requests the same rows by two requests that share the time. They name the items in another order, in which each has other
+/// neighbours, in case the server tells rows by the place of their item.
 async fn halves(
     rules: ItemRules<'_>,
     several: &SeveralRules,
@@ -65,9 +65,10 @@ async fn halves(
     let Some(middle) = middle(&times.collect(), &rules.window.format) else {
         return Err(SharedResponse::Split(Split::Unproven));
     };
-    let first = respond(rules, several, walks.iter(), (from, middle)).await;
+    let other_order = || walks.iter().rev().cycle().skip(1).take(walks.len());
+    let first = respond(rules, several, other_order(), (from, middle)).await;
     let mut apart = parts(first)?;
-    let second = respond(rules, several, walks.iter().rev(), (middle, to)).await;
+    let second = respond(rules, several, other_order(), (middle, to)).await;
     for (item, rows) in parts(second)? {
         apart.entry(item).or_default().append(&rows);
     }
@@ -223,4 +224,130 @@ fn difference_of_one(
     };
     let mut inside = own.iter().filter(|(time, _)| is_inside(time));
     (!inside.all(is_same)).then_some(Split::Fewer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::row::Cell;
+
+    /// `a1=x` is a row of the item `a` at 1 with the value x.
+    fn rows(text: &str) -> RowsByItem {
+        let mut parts = RowsByItem::new();
+        for word in text.split_whitespace() {
+            let (row, value) = word.split_once('=').unwrap_or((word, ""));
+            let (item, time) = row.split_at(1);
+            let part = parts.entry(item.to_owned()).or_default();
+            part.push(|bytes| {
+                Cell::Text(time).write(bytes);
+                Cell::Text(value).write(bytes);
+            });
+        }
+        parts
+    }
+
+    #[test]
+    fn what_two_halves_show() {
+        let (fewer, too_many) = (Some(Split::Fewer), Some(Split::TooMany));
+        for (name, whole, apart, expected) in [
+            ("the same", "a1 a2 b1 b2", "b1 a1 a2 b2", None),
+            ("a row twice", "a1 a2", "a1 a2 a2", None),
+            (
+                "each lacks its last row",
+                "a1 a2 a3 b1 b2",
+                "a1 a3 b1",
+                fewer,
+            ),
+            ("each lacks its first row", "a2 a3 b1 b2", "a2 b1 b2", fewer),
+            ("it was cut", "a1 a2 b1", "a1 a2 b1 b2", too_many),
+            ("and so were they", "a1 a2 a3", "a1 a2 a4 a5", too_many),
+            ("another item", "a1 a2", "a1 b2", fewer),
+            ("other rows", "a1 a2 b1", "a1 a3 b1", fewer),
+            ("another's value", "a1=x a2=x", "a1=y a2=x", fewer),
+            (
+                "a newest value that moves",
+                "a1=x a2=x b1=x",
+                "a1=x a2=y b1=y",
+                None,
+            ),
+        ] {
+            assert_eq!(
+                difference(&rows(whole), &rows(apart), 0),
+                expected,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_one_item_alone_shows() {
+        let time = |second: i64| Timestamp::from_second(second).expect("a time");
+        let rows = |seconds: &[(i64, &str)]| {
+            let mut rows = Rows::default();
+            for (second, value) in seconds {
+                rows.push(|bytes| {
+                    Cell::Text(&scalar::to_canonical(time(*second))).write(bytes);
+                    Cell::Text(value).write(bytes);
+                });
+            }
+            rows
+        };
+        let all = [(0, "x"), (10, "x"), (20, "x"), (30, "x")];
+        for (name, own, alone, expected) in [
+            ("the same", &all[..], &all[..], None),
+            ("exclusive bounds", &all[..], &all[1..3], None),
+            ("it was cut", &all[..2], &all[..], Some(Split::TooMany)),
+            (
+                "a row more",
+                &all[..],
+                &[all[0], all[2], all[3]],
+                Some(Split::Fewer),
+            ),
+            (
+                "another's value",
+                &all[..],
+                &[all[0], (10, "y"), all[2]],
+                Some(Split::Fewer),
+            ),
+            (
+                "a newest value that moves",
+                &all[..3],
+                &[all[0], all[1], (20, "y")],
+                None,
+            ),
+        ] {
+            let found = difference_of_one(&rows(own), &rows(alone), (time(0), time(30)), 0);
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn where_two_halves_meet() {
+        let seconds = "%Y-%m-%dT%H:%M:%SZ";
+        for (name, times, format, expected) in [
+            ("none", &[][..], seconds, None),
+            ("one time", &[7][..], seconds, None),
+            ("two times", &[7, 100][..], seconds, Some(9)),
+            (
+                "the gap in the middle",
+                &[0, 100, 200, 300, 400],
+                seconds,
+                Some(202),
+            ),
+            (
+                "only an earlier one",
+                &[0, 100, 101, 102, 103],
+                seconds,
+                Some(2),
+            ),
+            ("too dense", &[1, 2, 3, 4, 5], seconds, None),
+            ("days only", &[0, 100, 200], "%Y-%m-%d", None),
+        ] {
+            let times = times
+                .iter()
+                .map(|at| Timestamp::from_second(*at).expect("a time"));
+            let found = middle(&times.collect(), format).map(Timestamp::as_second);
+            assert_eq!(found, expected, "{name}");
+        }
+    }
 }
