@@ -44,6 +44,13 @@ pub struct Checkpoint {
     pub account: i64,
 }
 
+impl Checkpoint {
+    /// Whether a series is being read from its start because of the vendor's number, in this run or an earlier one.
+    pub fn is_recounted(&self) -> bool {
+        self.recounted_at.is_some() && self.count_gap.is_none()
+    }
+}
+
 /// Whether a stream was ever read, by any account.
 pub fn was_read(
     connection: &Connection,

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::batch::StepBatch;
-use super::recount::is_recounted;
 use super::span::{Begin, Span, kept_from};
 use super::{TimelineReport, TimelineRules, key_of};
 use crate::connector::api::{WindowRules, wire_time};
@@ -119,7 +118,7 @@ impl<'a> ItemWalk<'a> {
 
     /// Whether its rows are counted: a request for several series may be what left some out.
     pub(super) fn is_recounted(&self) -> bool {
-        is_recounted(&self.checkpoint)
+        self.checkpoint.is_recounted()
     }
 
     /// How many steps were taken.

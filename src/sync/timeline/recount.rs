@@ -123,11 +123,6 @@ impl Walks<'_> {
 /// How often a series is read from its start because of the vendor's number, where the connector names no span.
 const RECOUNT_EVERY: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Whether a series is being read from its start because of the vendor's number, in this run or an earlier one.
-pub(super) fn is_recounted(checkpoint: &Checkpoint) -> bool {
-    checkpoint.recounted_at.is_some() && checkpoint.count_gap.is_none()
-}
-
 /// Items whose rows the vendor counts together.
 struct Group<'a> {
     rows: i64,
@@ -175,7 +170,7 @@ impl Group<'_> {
 
     /// Whether its series are being read from their start because of their number.
     fn is_recounted(&self, known: &BTreeMap<String, Checkpoint>) -> bool {
-        self.checkpoints(known).any(is_recounted)
+        self.checkpoints(known).any(Checkpoint::is_recounted)
     }
 
     fn note(&self, known: &mut BTreeMap<String, Checkpoint>, act: impl Fn(&mut Checkpoint)) {

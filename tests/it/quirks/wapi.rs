@@ -63,7 +63,10 @@ fn knobs() -> Vec<Quirk> {
         quirk(&[("point_keys", "long")], Same),
         quirk(&[("point_id_key", "d")], Same),
         quirk(&[("point_id_key", "DataID")], Same),
-        quirk(&[("separator", ";")], Same),
+        quirk(
+            &[("separator", ";")],
+            Noted("each is requested by itself", &[]),
+        ),
         quirk(&[("bounds", "from_exclusive")], Same),
         quirk(&[("bounds", "to_exclusive")], Same),
         quirk(&[("bounds", "exclusive")], Same),
@@ -91,9 +94,18 @@ fn knobs() -> Vec<Quirk> {
         quirk(&[("max_points", "3")], Fails("TooManyRequested")),
         quirk(&[("max_events", "10")], Same),
         quirk(&[("routes", "reply_only")], Same),
-        quirk(&[("several", "untold")], Same),
-        quirk(&[("several", "first")], Same),
-        quirk(&[("several", "refused")], Same),
+        quirk(
+            &[("several", "untold")],
+            Noted("each is requested by itself", &[]),
+        ),
+        quirk(
+            &[("several", "first")],
+            Noted("each is requested by itself", &[]),
+        ),
+        quirk(
+            &[("several", "refused")],
+            Noted("each is requested by itself", &[]),
+        ),
         quirk(&[("points_route", "data_point")], Same),
         quirk(&[("short_lists", "false")], Except(&["fluxes"])),
         quirk(&[("dates", "seven_digits")], Same),
