@@ -50,8 +50,8 @@ pub(super) async fn check(
     Ok(true)
 }
 
-/// Requests the same rows by two requests that share the time. They name the items in another order, in which each has other
-/// neighbours, in case the server tells rows by the place of their item.
+/// Requests the same rows by two requests that share the time. They name the items in another order, with another first and
+/// last one, in case the server tells or drops rows by the place of their item.
 async fn halves(
     rules: ItemRules<'_>,
     several: &SeveralRules,
@@ -65,7 +65,7 @@ async fn halves(
     let Some(middle) = middle(&times.collect(), &rules.window.format) else {
         return Err(SharedResponse::Split(Split::Unproven));
     };
-    let other_order = || walks.iter().rev().cycle().skip(1).take(walks.len());
+    let other_order = || walks.iter().cycle().skip(1).take(walks.len());
     let first = respond(rules, several, other_order(), (from, middle)).await;
     let mut apart = parts(first)?;
     let second = respond(rules, several, other_order(), (middle, to)).await;
