@@ -11,11 +11,24 @@ use std::path::{Path, PathBuf};
 use super::error::StoreError;
 use super::private;
 
+/// The lock, until it is dropped.
+#[derive(Debug)]
+pub struct MirrorLock(File);
+
+impl Drop for MirrorLock {
+    /// Closing the file is not enough: a program that is being started has a copy of it until it runs.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::debug!("the mirror's lock could not be given back: {error}");
+        }
+    }
+}
+
 /// Takes the lock of a mirror's writer without opening the mirror: for commands that must not run beside a daemon.
 ///
 /// # Errors
 /// When another process has it.
-pub fn lock_mirror(mirror: &Path) -> Result<File, StoreError> {
+pub fn lock_mirror(mirror: &Path) -> Result<MirrorLock, StoreError> {
     let path = lock_file(mirror);
     let folder = path.parent().unwrap_or(Path::new(""));
     private::make_folder(folder).map_err(StoreError::disk(folder, "make the folder"))?;
@@ -34,7 +47,7 @@ pub fn lock_mirror(mirror: &Path) -> Result<File, StoreError> {
         .and_then(|()| lock.rewind())
         .and_then(|()| lock.write_all(std::process::id().to_string().as_bytes()));
     written.map_err(StoreError::disk(&path, "write the lock file"))?;
-    Ok(lock)
+    Ok(MirrorLock(lock))
 }
 
 /// Whether a process has a mirror's lock. Asks the kernel and not the lock itself, because a start in that moment would
@@ -109,6 +122,18 @@ mod tests {
         share(&[&paths[..], &[path("other/link.db")]].concat());
         assert!(path("data/rollbook.lock").exists());
         assert!(!path("rollbook.lock").exists());
+    }
+
+    /// As a program that is being started at that moment has one.
+    #[test]
+    fn a_copy_of_the_file_holds_no_lock() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mirror = folder.path().join("mirror.db");
+        let lock = lock_mirror(&mirror).expect("free");
+        let copy = lock.0.try_clone().expect("copied");
+        drop(lock);
+        assert!(lock_mirror(&mirror).is_ok());
+        drop(copy);
     }
 
     #[test]

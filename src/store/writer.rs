@@ -4,7 +4,6 @@
 //! Dropping it waits until the file is closed, but not for a transaction, because a stop must be quick; the process
 //! ends it, and SQLite's log rolls it back.
 
-use std::fs::File;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -13,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::Connection;
 
 use super::error::StoreError;
+use super::mirror_lock::MirrorLock;
 
 /// A task for the mirror; its result notifies the caller.
 pub(super) type Task = Box<dyn FnOnce(&mut Connection) -> NotifyCaller + Send>;
@@ -40,7 +40,7 @@ impl Writer {
     /// Starts on an open mirror whose lock is held; `close` is called before the connection closes.
     pub(super) fn start(
         mut connection: Connection,
-        lock: File,
+        lock: MirrorLock,
         close: fn(&Connection),
     ) -> std::io::Result<Self> {
         let (tasks, inbox) = mpsc::channel();
