@@ -20,8 +20,8 @@ use crate::document::suggest::advice;
 use crate::http::blocking::blocking;
 use crate::model::decision::APPROVAL_TTL;
 use crate::model::{
-    ApplyMode, AuditedAction, BundleName, ErasureReason, JobName, Outcome, SourceName, StreamName,
-    scalar,
+    ApplyMode, AuditedAction, BundleName, ErasureReason, JobName, Outcome, PublishName, SourceName,
+    StreamName, scalar,
 };
 use crate::permissions::Actor;
 use crate::setup::{JobSetup, Setup};
@@ -104,6 +104,13 @@ pub enum AdminRequest {
         /// The erasure.
         id: String,
     },
+    /// Compare everything that is published of a source, or of all, whoever published it last.
+    RebuildPublished {
+        /// The database.
+        name: PublishName,
+        /// The source; all without one.
+        source: Option<SourceName>,
+    },
 }
 
 /// What a command did without writing to the mirror.
@@ -153,6 +160,11 @@ impl AdminRequest {
                 name,
                 action: BundleAction::Approve,
             } => (AuditedAction::Approve, format!("bundle {name}")),
+            Self::RebuildPublished { name, source } => {
+                let source = source.as_ref().map(|source| format!(", source {source}"));
+                let subject = format!("publish {name}{}", source.unwrap_or_default());
+                (AuditedAction::RebuildPublished, subject)
+            }
             Self::Run { .. } | Self::FinishErasures | Self::WriteBundle { .. } => return None,
         })
     }
@@ -212,6 +224,11 @@ pub enum AdminResponse {
     Lifted {
         /// How many entries it had.
         entries: u64,
+    },
+    /// Everything is compared now.
+    Rebuilding {
+        /// The sources.
+        sources: Vec<SourceName>,
     },
     /// The bundle was written, held, or is the same.
     Bundle(Box<BundleReport>),
@@ -276,6 +293,9 @@ impl App {
                 written.map_err(|error| AdminResponse::Failed(error.to_string()))
             }
             AdminRequest::LiftErasure { id } => self.lift_erasure(id).await,
+            AdminRequest::RebuildPublished { name, source } => {
+                self.rebuild_published(name, source.as_ref()).await
+            }
         };
         let Ok(response) = done else {
             return done.unwrap_or_else(|error| error);

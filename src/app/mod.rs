@@ -20,6 +20,7 @@ mod logout;
 mod maintenance;
 mod parked_jobs;
 mod preflight;
+mod publish;
 mod readers;
 mod rename;
 mod run_history;
@@ -58,6 +59,10 @@ pub use logout::{VendorRevocation, sign_out};
 pub use maintenance::{BackupRequest, backup_of};
 pub use parked_jobs::{ParkedJobNeeds, parked_job_needs};
 pub use preflight::{ProbeResult, SourceCheck, StreamCheck};
+pub use publish::{
+    PublishState, PublishVerification, PublishWhen, TableDifference, publish_states,
+    unknown_publish, verify_published,
+};
 pub use readers::put_readers_right;
 pub use rename::{Renaming, lines_that_name, rename_advice, renamed_in_files};
 pub use run_history::run_history;
@@ -101,6 +106,10 @@ pub struct App {
     next_erasure_retry: Mutex<Option<Timestamp>>,
     /// Held while `[store.copy]` is written.
     copying: tokio::sync::Mutex<()>,
+    /// Notified when a person wants something published.
+    publish_wake: tokio::sync::Notify,
+    /// Held while something is published.
+    publishing: tokio::sync::Mutex<()>,
     /// Removed with the program, after everything that uses it.
     dry_run_copy: Option<DryRunCopy>,
 }
@@ -243,6 +252,8 @@ impl App {
             readers_problem: Mutex::default(),
             next_erasure_retry: Mutex::default(),
             copying: tokio::sync::Mutex::default(),
+            publish_wake: tokio::sync::Notify::new(),
+            publishing: tokio::sync::Mutex::default(),
             dry_run_copy: None,
         })
     }

@@ -11,9 +11,9 @@ use super::log::LogFormat;
 use super::owner::StateUse;
 use super::{
     alerts, approve, audit, backup, changes, check, combos, completions, connector, crosswalk,
-    erase, export, hooks, init, jobs, login, logout, matches, pause, person, privacy, rename,
-    report, reset, restore, resume, runs, schema, serve, status, streams, sync, tokens, vault,
-    verify, web, why,
+    erase, export, hooks, init, jobs, login, logout, matches, pause, person, privacy, publish,
+    rename, report, reset, restore, resume, runs, schema, serve, status, streams, sync, tokens,
+    vault, verify, web, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
 use crate::setup::Folders;
@@ -141,6 +141,8 @@ pub enum Command {
     Alerts(alerts::AlertsOptions),
     /// Show what programs and addresses were told of changes, or try one
     Hooks(hooks::HooksOptions),
+    /// Show, compare or rebuild what is published to databases
+    Publish(publish::PublishOptions),
     /// Create a verified backup of the mirror, and delete the oldest
     ///
     /// Also while the daemon runs.
@@ -202,6 +204,7 @@ impl Command {
             | Self::Person(_)
             | Self::Alerts(_)
             | Self::Hooks(_)
+            | Self::Publish(_)
             | Self::Backup(_)
             | Self::Restore(_) => StateUse::Owns,
         }

@@ -49,6 +49,7 @@ mod privacy;
 mod problems;
 mod progress;
 mod prompt;
+mod publish;
 mod rename;
 mod report;
 mod reset;
@@ -171,6 +172,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Erase(options) => erase::run(&folders, &options).await,
         Command::Alerts(options) => alerts::run(&folders, &options).await,
         Command::Hooks(options) => hooks::run(&folders, &options).await,
+        Command::Publish(options) => publish::run(&folders, &options).await,
         Command::Backup(options) => backup::run(&folders, options),
         Command::Verify(options) => verify::run(&folders, &options),
         Command::Restore(options) => restore::run(&folders, &options).await,

@@ -80,6 +80,8 @@ pub async fn serve(
     let copy = Arc::clone(&copy_wake);
     let hook_wake = Arc::new(Notify::new());
     let hooks = Arc::clone(&hook_wake);
+    let publish_wake = Arc::new(Notify::new());
+    let publish = Arc::clone(&publish_wake);
     let history_wake = Arc::new(Notify::new());
     let history = Arc::clone(&history_wake);
     let history_file = HistoryFile::in_folder(&folder);
@@ -91,6 +93,7 @@ pub async fn serve(
             alerts.notify_one();
             copy.notify_one();
             hooks.notify_one();
+            publish.notify_one();
             history.notify_one();
         }
         if event == Event::Reloaded {
@@ -112,6 +115,7 @@ pub async fn serve(
         () = &mut watch => Ok(()),
         () = own.keep_outputs(&copy_wake, made, &stop) => Ok(()),
         () = own.keep_hooks(&hook_wake, &wake, &stop) => Ok(()),
+        () = own.keep_published(&publish_wake, &wake, &stop) => Ok(()),
         () = own.keep_heartbeat(&heartbeat_wake, |meaning| publisher.is_healthy(meaning)) => Ok(()),
         () = own.keep_history(&history_wake, &history_file) => Ok(()),
         () = changes.follow(clock, reload) => Ok(()),

@@ -14,7 +14,7 @@ use super::progress::Bars;
 use super::stop::stop_on_signal;
 use super::table::{blocks, wrap};
 use super::{left_out, out, run_lines, runs, start};
-use crate::app::{AdminRequest, AdminResponse, App, HookRetry, known_job};
+use crate::app::{AdminRequest, AdminResponse, App, HookRetry, PublishWhen, known_job};
 use crate::clock::Clock;
 use crate::model::{Cause, JobName, Pause, SourceName, StreamName, StreamSet, pause};
 use crate::setup::{Folders, JobSetup, Overlay, Setup};
@@ -210,6 +210,10 @@ pub async fn run_all(
         app.write_due_bundles(stop).await;
         tokio::select! {
             _ = app.run_hooks(HookRetry::Now) => {}
+            () = stop.cancelled() => {}
+        }
+        tokio::select! {
+            _ = app.publish(PublishWhen::Now) => {}
             () = stop.cancelled() => {}
         }
         for problem in app.sharing_problems() {

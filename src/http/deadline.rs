@@ -12,7 +12,7 @@ use super::error::{HttpErrorKind, Slow};
 use super::rules::Timeouts;
 
 /// The result of a future, or `None` after this time.
-pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(limit, work).await.ok()
 }
 

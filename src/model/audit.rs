@@ -27,6 +27,8 @@ pub enum AuditedAction {
     ShowPerson,
     /// The same was written to a file.
     ExportPerson,
+    /// Everything that is published of sources is compared.
+    RebuildPublished,
     /// A file of the configuration is another one.
     Configuration,
 }
@@ -47,6 +49,7 @@ impl AuditedAction {
             Self::Logout => "logout",
             Self::ShowPerson => "show_person",
             Self::ExportPerson => "export_person",
+            Self::RebuildPublished => "rebuild_published",
             Self::Configuration => "configuration",
         }
     }

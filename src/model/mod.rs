@@ -39,6 +39,7 @@ pub mod percent;
 pub mod person_rows;
 pub mod personal;
 pub mod plan;
+pub mod published;
 pub mod read_mode;
 pub mod request_limits;
 pub mod retain;
@@ -80,7 +81,7 @@ pub use masking::Masking;
 pub(crate) use name::named;
 pub use name::{
     BundleName, ClientName, ColumnName, ConnectorName, CrosswalkName, HookName, JobName, MatchName,
-    SourceName, StreamName, WebhookName,
+    PublishName, SourceName, StreamName, WebhookName,
 };
 pub use outcome::Outcome;
 pub use park::ParkReason;

@@ -106,6 +106,10 @@ name! {
     HookName, MAX_LENGTH, PATTERN, "import_roster"
 }
 name! {
+    /// The name of a database that tables are published to.
+    PublishName, MAX_LENGTH, PATTERN, "district"
+}
+name! {
     /// The name of a webhook; the last part of its address.
     WebhookName, MAX_LENGTH, PATTERN, "rosters"
 }

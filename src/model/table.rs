@@ -57,6 +57,27 @@ impl Table {
         format!("{}_{}", self.source, self.stream)
     }
 
+    /// The table without some columns, none of which is in the key.
+    pub fn without(&self, is_left_out: impl Fn(&str) -> bool) -> Self {
+        let stays =
+            |index: usize| self.key.contains(&index) || !is_left_out(&self.columns[index].name);
+        let kept: Vec<usize> = (0..self.columns.len())
+            .filter(|index| stays(*index))
+            .collect();
+        let place = |index: &usize| kept.iter().position(|one| one == index);
+        Self {
+            columns: kept
+                .iter()
+                .map(|index| self.columns[*index].clone())
+                .collect(),
+            key: self.key.iter().filter_map(place).collect(),
+            partition: self.partition.iter().filter_map(place).collect(),
+            newest: self.newest.as_ref().and_then(place),
+            removed_status: None,
+            ..self.clone()
+        }
+    }
+
     /// Whether there is such a column.
     pub fn has(&self, column: &str) -> bool {
         self.columns.iter().any(|one| one.name == column)

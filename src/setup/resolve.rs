@@ -59,6 +59,7 @@ impl Resolution {
         let jobs = checks.jobs(&sources, &crosswalk_files);
         checks.crosswalks(&crosswalk_files, &sources, &jobs);
         checks.copy(&sources, &jobs);
+        checks.publish(&sources, &jobs);
         checks.bundles(&bundle_files, &sources, &jobs);
         checks.webhooks(&sources, &jobs);
         checks.hooks(&bundle_files, &jobs);

@@ -1,4 +1,4 @@
-//! `[store.copy]` against sources and jobs: are the tables and columns there?
+//! `[store.copy]` and `[publish.NAME]` against sources and jobs: are the tables and columns there?
 
 use super::checks::Checks;
 use super::files::CopyConfig;
@@ -29,13 +29,44 @@ impl Checks<'_> {
         else {
             return;
         };
+        self.tables_and_columns(copy, &ENDINGS, sources, jobs);
+    }
+
+    /// The same for each `[publish.NAME]`; a column of a key cannot be left out there.
+    pub(super) fn publish(&mut self, sources: &Sources, jobs: &Jobs<'_>) {
+        let tree = self.files.rollbook.as_ref();
+        let publish = tree.and_then(|tree| tree.at(&["publish"]));
+        for publish in publish.map(Node::entries).unwrap_or_default() {
+            self.tables_and_columns(&publish.value, &[""], sources, jobs);
+            for node in list(&publish.value, "leave_out") {
+                let Some((table, column)) = node.text().and_then(CopyConfig::split) else {
+                    continue;
+                };
+                let found = named(sources, table, &[""]);
+                if found.is_some_and(|found| is_key(found.spec, column)) {
+                    let message =
+                        format!("{table} is identified by `{column}`, so it cannot be left out");
+                    self.problems.push(Problem::error(node.location(), message));
+                }
+            }
+        }
+    }
+
+    /// `tables` and `leave_out` of a table.
+    fn tables_and_columns(
+        &mut self,
+        copy: &Node,
+        endings: &[&str],
+        sources: &Sources,
+        jobs: &Jobs<'_>,
+    ) {
         // A source that cannot be read hides its tables.
-        if files.hides_sources || !sources.values().all(|source| source.ready.is_some()) {
+        if self.files.hides_sources || !sources.values().all(|source| source.ready.is_some()) {
             return;
         }
         for node in list(copy, "tables") {
             let Some(name) = node.text() else { continue };
-            match named(sources, name, &ENDINGS) {
+            match named(sources, name, endings) {
                 Some(found) => self.unread(node, &found, None, jobs),
                 None => self.unknown_table(node, name, sources),
             }
@@ -85,7 +116,7 @@ impl Checks<'_> {
             None => format!("no job reads `{}.{stream}`", found.source),
             Some(kept) => match column {
                 Some(column) if kept.column(column).is_none() => {
-                    format!("a job drops `{column}`, so it is in no copy")
+                    format!("a job drops `{column}`, so it is not there")
                 }
                 _ => return,
             },
@@ -102,6 +133,11 @@ impl Checks<'_> {
         let problem = Problem::error(node.location(), message);
         self.problems.push(problem.help(help));
     }
+}
+
+fn is_key(spec: &StreamSpec, column: &str) -> bool {
+    let mut key = spec.key.iter();
+    key.any(|key| spec.columns[*key].name == *column)
 }
 
 fn list<'n>(copy: &'n Node, key: &str) -> &'n [Node] {

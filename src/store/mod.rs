@@ -30,6 +30,7 @@ pub mod moment;
 pub mod pauses;
 pub mod person;
 mod private;
+pub mod published;
 pub mod purge;
 pub mod queries;
 pub mod readers;

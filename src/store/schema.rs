@@ -378,6 +378,36 @@ CREATE INDEX rollbook_served_removed ON rollbook_served_rows (bundle, changed) W
     "
 ALTER TABLE rollbook_adaptations ADD COLUMN items INTEGER;
 ",
+    "
+CREATE TABLE rollbook_published (
+  publish TEXT NOT NULL,
+  source TEXT NOT NULL,
+  claim TEXT NOT NULL,
+  next_claim TEXT,
+  revision INTEGER NOT NULL,
+  run INTEGER NOT NULL,
+  next_run INTEGER,
+  rebuild INTEGER NOT NULL,
+  checked TEXT,
+  published TEXT,
+  attempts INTEGER NOT NULL,
+  due TEXT,
+  failed TEXT,
+  message TEXT,
+  PRIMARY KEY (publish, source)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE rollbook_published_streams (
+  publish TEXT NOT NULL,
+  source TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  definition TEXT NOT NULL,
+  compare TEXT,
+  erasures INTEGER NOT NULL DEFAULT 0,
+  erased INTEGER NOT NULL,
+  purged TEXT,
+  PRIMARY KEY (publish, source, stream)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.

@@ -10,7 +10,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use crate::document::text_value::ValueError;
 use crate::model::{
     AlertSubject, BundleName, Cause, CrosswalkName, EntryName, HookName, HookSubject, JobName,
-    MatchName, Outcome, SourceName, StreamName, StreamSet,
+    MatchName, Outcome, PublishName, SourceName, StreamName, StreamSet,
 };
 
 /// The error for an unknown value.
@@ -111,6 +111,7 @@ stored_name!(
     HookName,
     JobName,
     MatchName,
+    PublishName,
     SourceName,
     StreamName
 );

@@ -16,6 +16,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("rollbook-export", "reference/exports.md"),
     ("rollbook-bundles", "reference/bundles.md"),
     ("rollbook-hooks", "reference/hooks.md"),
+    ("rollbook-publish", "reference/publish.md"),
     ("rollbook-combos", "reference/combos.md"),
     ("rollbook-configuration", "reference/configuration.md"),
     ("rollbook-connectors", "adding-a-connector.md"),

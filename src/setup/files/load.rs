@@ -11,6 +11,7 @@ use super::alerts::{self, AlertsConfig, MailAddress};
 use super::grants;
 use super::hooks::{self, HookConfig};
 use super::job::JobConfig;
+use super::publish::{self, PublishConfig};
 use super::rollbook::{Proxy, Rollbook, SourceConfig, StoreConfig};
 use super::schedule::{Schedule, Zone};
 use super::secrets::{CredentialName, VariableName};
@@ -22,7 +23,8 @@ use crate::document::text_value::Check;
 use crate::document::{FileText, Location, Node, Problem, ProblemKind, Problems};
 use crate::folder::{DraftFiles, plain};
 use crate::model::{
-    ColumnName, ConnectorName, History, HookName, JobName, Percent, Period, SourceName, WebhookName,
+    ColumnName, ConnectorName, History, HookName, JobName, Percent, Period, PublishName,
+    SourceName, WebhookName,
 };
 
 /// Everything in these files that is a text with rules. The names share one.
@@ -49,6 +51,8 @@ pub struct Config {
     pub alerts: Option<AlertsConfig>,
     /// Who is told of what changed, by name.
     pub hooks: BTreeMap<HookName, HookConfig>,
+    /// Databases that streams are published to, by name.
+    pub publish: BTreeMap<PublishName, PublishConfig>,
     /// Webhooks, by name.
     pub webhooks: BTreeMap<WebhookName, WebhookConfig>,
     /// The accounts at vendors.
@@ -131,6 +135,7 @@ impl Files {
             store: rollbook.store,
             alerts: rollbook.alerts,
             hooks: rollbook.hooks,
+            publish: rollbook.publish,
             webhooks: rollbook.webhooks,
             sources: rollbook.sources,
             jobs: self.jobs.iter().map(job).collect::<Option<_>>()?,
@@ -179,6 +184,10 @@ fn read_rollbook(
     for hook in entries(&tree, "hooks") {
         problems.extend(hooks::check(&hook.value));
     }
+    for publish in entries(&tree, "publish") {
+        problems.extend(publish::check(&publish.value));
+        problems.extend(missing_ca_file(config, &publish.value));
+    }
     for webhook in entries(&tree, "webhooks") {
         problems.extend(webhooks::check(&webhook.value));
     }
@@ -192,6 +201,12 @@ fn read_rollbook(
         .flat_map(|rollbook| rollbook.sources.values_mut())
     {
         source.ca_file = source.ca_file.take().map(|path| config.join(path));
+    }
+    for publish in rollbook
+        .iter_mut()
+        .flat_map(|rollbook| rollbook.publish.values_mut())
+    {
+        publish.ca_file = publish.ca_file.take().map(|path| config.join(path));
     }
     (tree, rollbook)
 }

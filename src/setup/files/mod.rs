@@ -12,6 +12,7 @@ pub mod job;
 mod key;
 pub mod load;
 pub mod people;
+pub mod publish;
 pub mod rollbook;
 pub mod schedule;
 pub mod secrets;
@@ -25,6 +26,7 @@ pub use hooks::HookConfig;
 pub use job::{JobConfig, Precision, Preset, StreamOptions};
 pub use load::{Config, Files, JobFile, job_schema, rollbook_schema};
 pub use people::{People, people_schema};
+pub use publish::PublishConfig;
 pub use rollbook::{
     BackupConfig, CopyConfig, Proxy, Rollbook, SettingValue, SourceConfig, StoreConfig,
 };

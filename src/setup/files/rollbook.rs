@@ -13,13 +13,15 @@ use serde::Deserialize;
 use super::alerts::AlertsConfig;
 use super::auth::Auth;
 use super::hooks::HookConfig;
+use super::publish::PublishConfig;
 use super::schedule::{Schedule, Zone};
 use super::secrets::SecretRef;
 use super::webhooks::WebhookConfig;
 use crate::document::file_kind::file_kind;
 use crate::document::text_value::{ValueError, text_value};
 use crate::model::{
-    ConnectorName, HookName, Period, RequestLimits, SourceName, StagingLimits, WebhookName,
+    ConnectorName, HookName, Period, PublishName, RequestLimits, SourceName, StagingLimits,
+    WebhookName,
 };
 
 /// The daemon and its sources.
@@ -35,6 +37,9 @@ pub struct Rollbook {
     /// Programs and addresses that are told when runs changed something or a bundle was written, by a name that you choose.
     #[serde(default)]
     pub hooks: BTreeMap<HookName, HookConfig>,
+    /// PostgreSQL databases that streams are published to, by a name that you choose.
+    #[serde(default)]
+    pub publish: BTreeMap<PublishName, PublishConfig>,
     /// Webhooks of vendors that make jobs run early, by a name that you choose: the last part of `/webhooks/NAME`.
     #[serde(default)]
     pub webhooks: BTreeMap<WebhookName, WebhookConfig>,

@@ -10,6 +10,7 @@ use crate::model::{SourceName, StreamName, Table};
 use crate::store::error::StoreError;
 use crate::store::lookups::{self, Lookups};
 use crate::store::person::{PersonKey, entries_of, find, tables_of};
+use crate::store::published;
 use crate::store::suppression::{self, Erasure, ErasureState, HashTarget, Suppression};
 use crate::store::vault::{Vault, load_suppression, open_suppression};
 
@@ -79,6 +80,7 @@ pub fn begin(
     super::fault::step()?;
     suppression::record(&transaction, &erasure, &entries)?;
     count_codes(&transaction, &erased, &tables, codes)?;
+    published::note_erasure(&transaction, &erased.tables)?;
     super::fault::step()?;
     transaction.commit().map_err(&what)?;
     super::fault::step()?;
@@ -128,7 +130,8 @@ pub fn clean_mirror(
     let transaction = connection.transaction().map_err(&what)?;
     let tables = tables_of(&transaction, &[])?;
     let found = find(&transaction, &list, &tables)?;
-    apply(&transaction, &found, &tables, &[])?;
+    let again = apply(&transaction, &found, &tables, &[])?;
+    published::note_erasure(&transaction, &again.tables)?;
     super::fault::step()?;
     transaction.commit().map_err(&what)?;
     super::fault::step()?;

@@ -72,7 +72,7 @@ fn tables_and_columns_of_a_copy_are_checked() {
             &of("leave_out = [\"north_users.born\"]"),
             &[("jobs/north.toml", &job)]
         ),
-        ["rollbook.toml:3:14: a job drops `born`, so it is in no copy"]
+        ["rollbook.toml:3:14: a job drops `born`, so it is not there"]
     );
 }
 

@@ -1,0 +1,354 @@
+//! `[publish.NAME]`: what runs changed goes to a PostgreSQL database, in one transaction with its position.
+//!
+//! No run waits for it and none fails by it: what could not be published stays due, also over a restart. `standing.rs` decides
+//! what a source's row in the database means, `pass.rs` brings one source up to date, `compare.rs` fills tables and finds
+//! differences.
+
+mod chunks;
+mod compare;
+mod pass;
+mod standing;
+mod verify;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::ExposeSecret as _;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use self::pass::{Pass, PassError};
+pub use self::verify::{PublishVerification, TableDifference, verify_published};
+use super::{AdminResponse, App, DaemonEngine};
+use crate::daemon::alerts::retry_pause;
+use crate::document::suggest::advice;
+use crate::model::schedule::next_tick;
+use crate::model::{PublishName, SourceName, Table, scalar};
+use crate::postgres::layout::Target;
+use crate::postgres::{Address, DatabaseError, Session, fence};
+use crate::setup::Setup;
+use crate::setup::files::{PublishConfig, Secrets};
+use crate::store::published::{self, Lag, PublishedSource};
+use crate::store::{StoreError, queries};
+
+/// How long to wait when it cannot be found out what is due.
+const RETRY: Duration = Duration::from_secs(15 * 60);
+
+/// How often a database is asked whether it still has what was published, though nothing changed: it may have been restored.
+const CHECK: SignedDuration = SignedDuration::from_hours(1);
+
+/// How far a source is in a database, and what waits.
+#[derive(Clone, Debug)]
+pub struct PublishState {
+    /// How far it is; `None` before the first attempt.
+    pub known: Option<PublishedSource>,
+    /// Streams that are filled or compared at present.
+    pub comparing: usize,
+    /// What is not published yet.
+    pub lag: Lag,
+}
+
+/// The tables of a source that a database gets.
+fn tables_of(setup: &Setup, config: &PublishConfig) -> BTreeMap<SourceName, Vec<Table>> {
+    let mut tables: BTreeMap<SourceName, Vec<Table>> = BTreeMap::new();
+    for table in setup.tables() {
+        if let Some(kept) = config.table(&table) {
+            tables.entry(table.source).or_default().push(kept);
+        }
+    }
+    tables
+}
+
+/// How far every source of a database is.
+///
+/// # Errors
+/// When the mirror cannot be read.
+pub fn publish_states(
+    setup: &Setup,
+    name: &PublishName,
+    reader: &queries::Reader,
+) -> Result<BTreeMap<SourceName, PublishState>, StoreError> {
+    let Some(config) = setup.config.publish.get(name) else {
+        return Ok(BTreeMap::new());
+    };
+    let mut known = published::sources(reader, name)?;
+    let sources: Vec<SourceName> = tables_of(setup, config).into_keys().collect();
+    let state = |source: SourceName| {
+        let known = known.remove(&source);
+        let after = known.as_ref().map_or(0, |known| known.run);
+        let streams = published::streams(reader, name, &source)?;
+        let open = streams.values();
+        let comparing = open.filter(|one| one.compare.is_some() || one.erasures > one.erased);
+        let state = PublishState {
+            comparing: comparing.count(),
+            lag: published::lag(reader, &source, after)?,
+            known,
+        };
+        Ok((source, state))
+    };
+    sources.into_iter().map(state).collect()
+}
+
+/// What to say of a database that is not there.
+pub fn unknown_publish(setup: &Setup, name: &str) -> String {
+    let names = setup.config.publish.keys().map(PublishName::as_str);
+    format!("there is no [publish.{name}]; {}", advice(name, names))
+}
+
+/// Which sources are published though they are not due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublishWhen {
+    /// None: by schedule, and after the pause of one that failed.
+    Due,
+    /// All, because a command runs once.
+    Now,
+}
+
+/// What one round of a database did.
+#[derive(Debug, Default)]
+struct Round {
+    is_tried: bool,
+    /// After how long to look again without a run.
+    again: Option<Duration>,
+}
+
+impl DaemonEngine {
+    /// Publishes until `stop`; `wake` is notified after a run and a reload, `done` after each attempt.
+    pub async fn keep_published(&self, wake: &Notify, done: &Notify, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            let (is_tried, again) = tokio::select! {
+                () = stop.cancelled() => break,
+                ended = self.app.publish(PublishWhen::Due) => ended,
+            };
+            if is_tried {
+                done.notify_one();
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = wake.notified() => {}
+                () = self.app.publish_wake.notified() => {}
+                () = self.app.clock.sleep(again.unwrap_or(RETRY)), if again.is_some() => {}
+            }
+        }
+    }
+}
+
+impl App {
+    /// Publishes what is due to all databases. Returns whether one was tried, and after how long to look again.
+    pub async fn publish(&self, when: PublishWhen) -> (bool, Option<Duration>) {
+        // Two at once would disturb each other: an erasure's end, a command, the daemon's own.
+        let _alone = self.publishing.lock().await;
+        let setup = self.setup();
+        let rounds = setup.config.publish.iter();
+        // Side by side: a slow one delays only the next look.
+        let rounds = rounds.map(|(name, config)| self.publish_to(&setup, name, config, when));
+        let mut all = Round::default();
+        for round in join_all(rounds).await {
+            let round = round.unwrap_or_else(|error| {
+                tracing::warn!("could not find out what is to be published: {error}");
+                Round {
+                    is_tried: false,
+                    again: Some(RETRY),
+                }
+            });
+            all.is_tried |= round.is_tried;
+            all.again = all.again.into_iter().chain(round.again).min();
+        }
+        (all.is_tried, all.again)
+    }
+
+    async fn publish_to(
+        &self,
+        setup: &Setup,
+        name: &PublishName,
+        config: &PublishConfig,
+        when: PublishWhen,
+    ) -> Result<Round, StoreError> {
+        let now = self.clock.now();
+        let (mut due, mut round) = (Vec::new(), Round::default());
+        {
+            let reader = self.store().reader()?;
+            let mut tables = tables_of(setup, config);
+            for (source, state) in publish_states(setup, name, &reader)? {
+                let pause = match when {
+                    PublishWhen::Now => None,
+                    PublishWhen::Due => pause_of(config, &state, now),
+                };
+                match pause.filter(|pause| pause.is_positive()) {
+                    None => due.push((source.clone(), tables.remove(&source).unwrap_or_default())),
+                    Some(pause) => {
+                        let pause = pause.unsigned_abs();
+                        round.again = round.again.into_iter().chain([pause]).min();
+                    }
+                }
+            }
+        }
+        if due.is_empty() {
+            return Ok(round);
+        }
+        round.is_tried = true;
+        let mut session = connect(&self.secrets, config).await;
+        for (source, tables) in due {
+            let ended = match &session {
+                Ok(session) => {
+                    let target = target(config);
+                    let pass = Pass::new(self, setup, (name, config), session, &target, &source);
+                    pass.run(&tables).await
+                }
+                Err(error) => Err(PassError::Refused(error.to_string())),
+            };
+            if let Err(PassError::Lost(_)) = &ended {
+                session = connect(&self.secrets, config).await;
+            }
+            let pause = self.note_attempt(name, &source, ended).await?;
+            round.again = round.again.into_iter().chain([pause]).min();
+        }
+        Ok(round)
+    }
+
+    /// Records how an attempt ended. Returns after how long to look again.
+    async fn note_attempt(
+        &self,
+        name: &PublishName,
+        source: &SourceName,
+        ended: Result<(), PassError>,
+    ) -> Result<Duration, StoreError> {
+        let now = self.clock.now();
+        let known = published::source(&*self.store().reader()?, name, source)?;
+        let mut state = known.unwrap_or_default();
+        let pause = match ended {
+            Ok(()) => {
+                if state.failed.is_some() {
+                    tracing::info!(publish = %name, %source, "publishing works again");
+                }
+                state.checked = Some(now);
+                (state.attempts, state.due, state.failed, state.message) = (0, None, None, None);
+                CHECK.unsigned_abs()
+            }
+            Err(PassError::Store(error)) => return Err(error),
+            Err(PassError::Refused(why) | PassError::Lost(why)) => {
+                state.attempts = state.attempts.saturating_add(1);
+                let pause = retry_pause(state.attempts);
+                match state.message.as_ref() == Some(&why) {
+                    true => {
+                        tracing::debug!(publish = %name, %source, "publishing failed again: {why}")
+                    }
+                    false => tracing::warn!(publish = %name, %source, "publishing failed: {why}"),
+                }
+                let until = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+                state.due = Some(scalar::saturating_add(now, until));
+                state.failed = state.failed.or(Some(now));
+                state.message = Some(why);
+                pause
+            }
+        };
+        let (name, source) = (name.clone(), source.clone());
+        let save =
+            move |connection: &mut _| published::save_source(connection, &name, &source, &state);
+        self.store().write(save).await?;
+        Ok(pause)
+    }
+
+    /// Publishes what rows of erased people may still be in; gives what still may hold them, and why.
+    pub(super) async fn publish_erasures(&self) -> Result<Vec<String>, StoreError> {
+        if published::not_erased(&*self.store().reader()?)?.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.publish(PublishWhen::Now).await;
+        let left = published::not_erased(&*self.store().reader()?)?;
+        let tables = left.into_iter().map(|(publish, source, stream)| {
+            format!(
+                "the published table of {source}.{stream} in [publish.{publish}]: not reached yet"
+            )
+        });
+        Ok(tables.collect())
+    }
+
+    /// Marks a source, or all of them, to be compared as a whole, whoever published it last.
+    ///
+    /// # Errors
+    /// When the mirror cannot be written.
+    pub(super) async fn rebuild_published(
+        &self,
+        name: &PublishName,
+        only: Option<&SourceName>,
+    ) -> Result<AdminResponse, AdminResponse> {
+        let setup = self.setup();
+        let Some(config) = setup.config.publish.get(name) else {
+            return Err(AdminResponse::Refused(unknown_publish(
+                &setup,
+                name.as_str(),
+            )));
+        };
+        let sources = tables_of(&setup, config).into_keys();
+        let sources: Vec<SourceName> = sources
+            .filter(|source| only.is_none_or(|only| only == source))
+            .collect();
+        if let (Some(only), true) = (only, sources.is_empty()) {
+            return Err(AdminResponse::Refused(format!(
+                "[publish.{name}] has no table of a source {only}"
+            )));
+        }
+        let (name, marked) = (name.clone(), sources.clone());
+        let mark = move |connection: &mut queries::Reader| {
+            for source in sources {
+                let known = published::source(connection, &name, &source)?;
+                let state = PublishedSource {
+                    rebuild: true,
+                    due: None,
+                    ..known.unwrap_or_default()
+                };
+                published::save_source(connection, &name, &source, &state)?;
+            }
+            Ok(())
+        };
+        self.store().write(mark).await?;
+        self.publish_wake.notify_one();
+        Ok(AdminResponse::Rebuilding { sources: marked })
+    }
+}
+
+/// Connects to a database, and makes what every source needs there.
+async fn connect(secrets: &Secrets, config: &PublishConfig) -> Result<Session, DatabaseError> {
+    let url = secrets.fetch(&config.url);
+    let url = url.map_err(|error| DatabaseError::Address(error.to_string()))?;
+    let address = Address::parse(url.expose_secret(), config.ca_file.clone())?;
+    let session = Session::connect(&address).await?;
+    fence::prepare(&session, &config.schema).await?;
+    Ok(session)
+}
+
+fn target(config: &PublishConfig) -> Target {
+    Target {
+        schema: config.schema.clone(),
+        reader: config.reader.clone(),
+    }
+}
+
+/// How long a source is still not due.
+fn pause_of(
+    config: &PublishConfig,
+    state: &PublishState,
+    now: Timestamp,
+) -> Option<SignedDuration> {
+    let known = state.known.as_ref()?;
+    if known.rebuild {
+        return None;
+    }
+    if let Some(due) = known.due {
+        // A clock that was ahead may have written a time far away.
+        let longest = SignedDuration::try_from(retry_pause(known.attempts)).unwrap_or_default();
+        return Some(due.duration_since(now).min(longest));
+    }
+    let checked = known.checked?;
+    let next = match (&config.schedule, state.lag.runs, state.comparing) {
+        (_, _, 1..) | (None, 1.., _) => return None,
+        (None, 0, 0) => scalar::saturating_add(checked, CHECK),
+        (Some(schedule), ..) => {
+            next_tick(schedule.cron(), config.time_zone.zone(), checked.min(now))?
+        }
+    };
+    Some(next.duration_since(now))
+}

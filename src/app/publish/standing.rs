@@ -1,0 +1,152 @@
+//! What a source's row in a database means, compared with what is known here. Pure.
+
+use crate::postgres::fence::Fence;
+use crate::store::published::PublishedSource;
+
+/// What to do first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nobody publishes the source: take it, and fill its tables.
+    Free,
+    /// It is as it was left.
+    Same,
+    /// The last transaction, whose answer was lost, is there.
+    Committed,
+    /// The claim that was sent last is there.
+    Taken,
+    /// It is ours, but not as it was left: the database or the mirror was restored. Take it anew, and compare everything.
+    Restored,
+    /// A person wants it taken.
+    Wanted,
+    /// Another mirror publishes it.
+    Foreign,
+}
+
+/// What the row in the database means.
+pub(super) fn standing(known: Option<&PublishedSource>, found: Option<&Fence>) -> Standing {
+    let Some(found) = found else {
+        return Standing::Free;
+    };
+    let Some(known) = known else {
+        return Standing::Foreign;
+    };
+    if known.rebuild {
+        return Standing::Wanted;
+    }
+    if known.next_claim.as_ref() == Some(&found.claim) {
+        return Standing::Taken;
+    }
+    if known.claim != found.claim {
+        return Standing::Foreign;
+    }
+    match known.next_run {
+        _ if known.revision == found.revision => Standing::Same,
+        Some(run) if known.revision + 1 == found.revision && run == found.run => {
+            Standing::Committed
+        }
+        _ => Standing::Restored,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_row_means() {
+        let known = |text: &str| -> Option<PublishedSource> {
+            let mut words = text.split(' ');
+            let claim = words.next().filter(|claim| !claim.is_empty())?.to_owned();
+            let mut known = PublishedSource {
+                claim,
+                revision: 5,
+                run: 50,
+                ..PublishedSource::default()
+            };
+            for word in words {
+                match word.split_once('=') {
+                    Some(("next_claim", claim)) => known.next_claim = Some(claim.to_owned()),
+                    Some(("next_run", run)) => known.next_run = run.parse().ok(),
+                    _ => known.rebuild = true,
+                }
+            }
+            Some(known)
+        };
+        let fence = |(claim, revision, run): (&str, i64, i64)| Fence {
+            claim: claim.to_owned(),
+            revision,
+            run,
+            host: "host".to_owned(),
+            published: String::new(),
+        };
+        for (name, here, there, expected) in [
+            ("new", "", None, Standing::Free),
+            ("removed there", "a", None, Standing::Free),
+            (
+                "reinstalled here",
+                "",
+                Some(("a", 5, 50)),
+                Standing::Foreign,
+            ),
+            ("another mirror", "a", Some(("b", 5, 50)), Standing::Foreign),
+            ("as it was left", "a", Some(("a", 5, 50)), Standing::Same),
+            (
+                "not committed",
+                "a next_run=60",
+                Some(("a", 5, 50)),
+                Standing::Same,
+            ),
+            (
+                "lost answer",
+                "a next_run=60",
+                Some(("a", 6, 60)),
+                Standing::Committed,
+            ),
+            (
+                "restored there",
+                "a",
+                Some(("a", 4, 40)),
+                Standing::Restored,
+            ),
+            ("restored here", "a", Some(("a", 9, 90)), Standing::Restored),
+            (
+                "restored here to an attempt",
+                "a next_run=60",
+                Some(("a", 6, 61)),
+                Standing::Restored,
+            ),
+            (
+                "taken, answer lost",
+                "a next_claim=c",
+                Some(("c", 1, 70)),
+                Standing::Taken,
+            ),
+            (
+                "not taken",
+                "a next_claim=c",
+                Some(("a", 5, 50)),
+                Standing::Same,
+            ),
+            (
+                "taken by another meanwhile",
+                "a next_claim=c",
+                Some(("b", 1, 1)),
+                Standing::Foreign,
+            ),
+            ("wanted", "a rebuild", Some(("b", 5, 50)), Standing::Wanted),
+            (
+                "wanted though ours",
+                "a rebuild",
+                Some(("a", 5, 50)),
+                Standing::Wanted,
+            ),
+        ] {
+            let there = there.map(fence);
+            assert_eq!(
+                standing(known(here).as_ref(), there.as_ref()),
+                expected,
+                "{name}"
+            );
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Whether a database has what the mirror has: every row of every table is compared, in one state of the database.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::chunks::Reading;
+use super::pass::PassError;
+use super::{connect, tables_of, target};
+use crate::model::published::{PublishedPart, PublishedTable};
+use crate::model::{PublishName, SourceName, Table};
+use crate::postgres::layout::{self, Target, TargetTable};
+use crate::postgres::rows::SourceRows;
+use crate::postgres::{Session, fence};
+use crate::setup::Setup;
+use crate::setup::files::{PublishConfig, Secrets};
+use crate::store::database::reader;
+use crate::store::published::{self, chunks_as_of};
+
+/// What was found of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct TableDifference {
+    /// The table in the database.
+    pub table: String,
+    /// Rows of the mirror.
+    pub rows: u64,
+    /// Rows of the source in the database.
+    pub published: u64,
+    /// Rows of the mirror that are not there.
+    pub missing: u64,
+    /// Rows that are there with other values.
+    pub different: u64,
+    /// Rows there that the mirror does not have.
+    pub extra: u64,
+}
+
+impl TableDifference {
+    /// Whether the table has what the mirror has.
+    pub fn is_same(&self) -> bool {
+        self.missing + self.different + self.extra == 0
+    }
+}
+
+/// What was found of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublishVerification {
+    /// It cannot be compared, and why.
+    Unknown(String),
+    /// Its tables as they are after this run.
+    Compared {
+        /// The run.
+        run: i64,
+        /// The tables.
+        tables: Vec<TableDifference>,
+    },
+}
+
+/// What a comparison needs.
+struct Comparison<'a> {
+    setup: &'a Setup,
+    mirror: &'a Path,
+    name: &'a PublishName,
+    config: &'a PublishConfig,
+    session: &'a Session,
+    target: &'a Target,
+}
+
+/// Compares the tables of all sources of a database, or of one.
+///
+/// # Errors
+/// When the mirror cannot be read, or the database not be reached: a message for an admin.
+pub async fn verify_published(
+    setup: &Setup,
+    secrets: &Secrets,
+    mirror: &Path,
+    name: &PublishName,
+    only: Option<&SourceName>,
+) -> Result<BTreeMap<SourceName, PublishVerification>, String> {
+    let Some(config) = setup.config.publish.get(name) else {
+        return Ok(BTreeMap::new());
+    };
+    let session = connect(secrets, config)
+        .await
+        .map_err(|error| error.to_string())?;
+    let target = target(config);
+    let comparison = Comparison {
+        setup,
+        mirror,
+        name,
+        config,
+        session: &session,
+        target: &target,
+    };
+    let mut found = BTreeMap::new();
+    for (source, tables) in tables_of(setup, config) {
+        if only.is_some_and(|only| *only != source) {
+            continue;
+        }
+        let verified = comparison.source(&source, &tables).await;
+        let verified = verified.map_err(|error| match error {
+            PassError::Store(error) => error.to_string(),
+            PassError::Refused(why) | PassError::Lost(why) => why,
+        })?;
+        found.insert(source, verified);
+    }
+    Ok(found)
+}
+
+impl Comparison<'_> {
+    async fn source(
+        &self,
+        source: &SourceName,
+        tables: &[Table],
+    ) -> Result<PublishVerification, PassError> {
+        self.session.begin_reading().await?;
+        let found = self.tables(source, tables).await;
+        self.session.roll_back().await;
+        found
+    }
+
+    async fn tables(
+        &self,
+        source: &SourceName,
+        tables: &[Table],
+    ) -> Result<PublishVerification, PassError> {
+        let unknown = |why: &str| Ok(PublishVerification::Unknown(why.to_owned()));
+        let fence = fence::find(self.session, &self.target.schema, source.as_str()).await?;
+        let (known, streams) = {
+            let mirror = reader(self.mirror)?;
+            let known = published::source(&mirror, self.name, source)?;
+            (known, published::streams(&mirror, self.name, source)?)
+        };
+        let (Some(fence), Some(known)) = (fence, known) else {
+            return unknown("it was not published yet");
+        };
+        if fence.claim != known.claim {
+            return unknown("another mirror publishes it");
+        }
+        if streams.values().any(|stream| stream.compare.is_some()) {
+            return unknown("its tables are being filled or compared; try again later");
+        }
+        let Some(connector) = self
+            .setup
+            .sources
+            .get(source)
+            .map(|one| &one.config.connector)
+        else {
+            return unknown("the source is gone");
+        };
+        let mut found = Vec::new();
+        for table in tables {
+            let mut parts = PublishedTable::all(table);
+            parts.retain(|part| part.part == PublishedPart::Live || self.config.history);
+            let of = (connector, &table.stream);
+            for target in layout::find(self.session, self.target, of, &parts).await? {
+                found.push(self.table(source, table, &target, fence.run).await?);
+            }
+        }
+        Ok(PublishVerification::Compared {
+            run: fence.run,
+            tables: found,
+        })
+    }
+
+    async fn table(
+        &self,
+        source: &SourceName,
+        table: &Table,
+        target: &TargetTable,
+        run: i64,
+    ) -> Result<TableDifference, PassError> {
+        let rows = SourceRows {
+            session: self.session,
+            schema: &self.target.schema,
+            table: target,
+            source: source.as_str(),
+        };
+        let mut found = TableDifference {
+            table: target.name.clone(),
+            published: rows.count().await?,
+            ..TableDifference::default()
+        };
+        let (read, part) = (table.clone(), target.table.clone());
+        let mut reading = Reading::start(self.mirror, move |moment, each| {
+            chunks_as_of(moment, &read, &part, run, None, each)
+        });
+        while let Some(chunk) = reading.next().await? {
+            let difference = rows.compare(&chunk).await?;
+            found.rows += chunk.len() as u64;
+            found.missing += difference.missing;
+            found.different += difference.different;
+        }
+        let there = found.rows.saturating_sub(found.missing);
+        found.extra = found.published.saturating_sub(there);
+        Ok(found)
+    }
+}

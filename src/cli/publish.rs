@@ -1,0 +1,310 @@
+//! `rollbook publish`: how far each published database is; `verify` compares every row, `rebuild` compares and corrects.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::admin_request::{HandledBy, send_request};
+use super::exit::Exit;
+use super::mirror_access::MirrorAccess;
+use super::table::{TextTable, group, grouped, left, minute, note, right};
+use super::{out, start};
+use crate::app::{
+    AdminRequest, AdminResponse, PublishState, PublishVerification, PublishWhen, TableDifference,
+    publish_states, unknown_publish, verify_published,
+};
+use crate::clock::Clock;
+use crate::document::suggest::joined;
+use crate::model::scalar::to_canonical;
+use crate::model::{PublishName, SourceName};
+use crate::setup::{Folders, Overlay, Setup};
+
+/// Options of `publish`.
+#[derive(Debug, clap::Args)]
+pub struct PublishOptions {
+    #[command(subcommand)]
+    action: PublishAction,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum PublishAction {
+    /// Show how far each source is in each database
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compare every row in a database with the mirror; the exit code is 1 if one differs
+    Verify {
+        #[command(flatten)]
+        what: Published,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compare everything and correct what differs, also if another mirror published it
+    Rebuild {
+        #[command(flatten)]
+        what: Published,
+    },
+}
+
+/// What of a database is meant.
+#[derive(Debug, clap::Args)]
+struct Published {
+    /// The database: NAME of `[publish.NAME]`
+    name: String,
+    /// Only this source
+    source: Option<String>,
+}
+
+/// A source in a database. Times are UTC, in the mirror's format.
+#[derive(Debug, Serialize)]
+struct SourceView {
+    publish: String,
+    source: String,
+    /// The tables hold what the mirror held after this run; `null` before the first.
+    run: Option<i64>,
+    /// When something was published last.
+    published: Option<String>,
+    /// Streams that are filled or compared at present.
+    comparing: usize,
+    /// Runs that changed something and are not published.
+    lag_runs: u64,
+    /// How long ago the first of them ended.
+    lag_seconds: u64,
+    /// Attempts in a row that failed.
+    attempts: u32,
+    /// When it is tried again.
+    due: Option<String>,
+    /// Why the last attempt failed.
+    message: Option<String>,
+}
+
+/// Shows, compares or rebuilds.
+pub async fn run(folders: &Folders, options: &PublishOptions) -> Result<(), Exit> {
+    match &options.action {
+        PublishAction::Status { json } => status(folders, *json),
+        PublishAction::Verify { what, json } => verify(folders, what, *json).await,
+        PublishAction::Rebuild { what } => rebuild(folders, what).await,
+    }
+}
+
+fn status(folders: &Folders, json: bool) -> Result<(), Exit> {
+    let access = MirrorAccess::open(folders)?.up_to_date()?;
+    let setup = access.setup()?;
+    if setup.config.publish.is_empty() {
+        return Err(Exit::usage("rollbook.toml has no [publish.NAME]"));
+    }
+    let mut views = Vec::new();
+    for name in setup.config.publish.keys() {
+        let states = match access.mirror_if_made() {
+            Some(mirror) => publish_states(setup, name, mirror)?,
+            None => BTreeMap::new(),
+        };
+        let view = |(source, state)| view(name, &source, state);
+        views.extend(states.into_iter().map(view));
+    }
+    if json {
+        out::json(&views);
+    } else {
+        out::text(status_text(&views, out::width()));
+    }
+    Ok(())
+}
+
+fn view(name: &PublishName, source: &SourceName, state: PublishState) -> SourceView {
+    let now = Clock::system().now();
+    let since = state.lag.since.map(|since| now.duration_since(since));
+    let known = state.known.unwrap_or_default();
+    SourceView {
+        publish: name.to_string(),
+        source: source.to_string(),
+        run: (!known.claim.is_empty()).then_some(known.run),
+        published: known.published.map(to_canonical),
+        comparing: state.comparing,
+        lag_runs: state.lag.runs,
+        lag_seconds: since.map_or(0, |since| since.unsigned_abs().as_secs()),
+        attempts: known.attempts,
+        due: known.due.map(to_canonical),
+        message: known.message,
+    }
+}
+
+fn status_text(views: &[SourceView], width: Option<usize>) -> String {
+    let mut table = TextTable::new([
+        group("database"),
+        left("source"),
+        right("run"),
+        left("published (UTC)"),
+        right("waiting runs"),
+        right("seconds"),
+        right("comparing"),
+        right("failed"),
+        left("next try (UTC)"),
+        note("why"),
+    ]);
+    let time = |time: &Option<String>| time.as_deref().map(minute).unwrap_or_default();
+    let count = |number: u64| match number {
+        0 => String::new(),
+        some => grouped(some),
+    };
+    for view in views {
+        table.row([
+            view.publish.clone(),
+            view.source.clone(),
+            view.run.map(|run| run.to_string()).unwrap_or_default(),
+            time(&view.published),
+            count(view.lag_runs),
+            count(view.lag_seconds),
+            count(view.comparing as u64),
+            count(view.attempts.into()),
+            time(&view.due),
+            view.message.clone().unwrap_or_default(),
+        ]);
+    }
+    table.render(width)
+}
+
+/// The database and the source that are meant.
+fn meant(setup: &Setup, what: &Published) -> Result<(PublishName, Option<SourceName>), Exit> {
+    let known = setup.config.publish.get_key_value(what.name.as_str());
+    let Some((name, _)) = known else {
+        return Err(Exit::usage(unknown_publish(setup, &what.name)));
+    };
+    let source = match &what.source {
+        Some(source) => match setup.sources.get_key_value(source.as_str()) {
+            Some((source, _)) => Some(source.clone()),
+            None => return Err(Exit::usage(format!("there is no source `{source}`"))),
+        },
+        None => None,
+    };
+    Ok((name.clone(), source))
+}
+
+async fn verify(folders: &Folders, what: &Published, json: bool) -> Result<(), Exit> {
+    let overlay = Overlay::default();
+    let setup = Setup::load(folders, &overlay)?;
+    let (name, source) = meant(&setup, what)?;
+    let secrets = start::secrets(folders, &overlay);
+    let mirror = folders.mirror(&setup);
+    let found = verify_published(&setup, &secrets, &mirror, &name, source.as_ref()).await;
+    let found = found.map_err(|why| Exit::failed(format!("rollbook: {why}")))?;
+    if json {
+        out::json(&found.iter().map(verified).collect::<BTreeMap<_, _>>());
+    } else {
+        out::text(verify_text(&found, out::width()));
+    }
+    let is_same = found.values().all(|one| match one {
+        PublishVerification::Unknown(_) => false,
+        PublishVerification::Compared { tables, .. } => tables.iter().all(TableDifference::is_same),
+    });
+    match is_same {
+        true => Ok(()),
+        false => Err(Exit::unsuccessful()),
+    }
+}
+
+/// What was found of a source, for JSON.
+#[derive(Debug, Serialize)]
+struct VerifiedView<'a> {
+    run: Option<i64>,
+    message: Option<&'a str>,
+    tables: &'a [TableDifference],
+}
+
+fn verified<'a>(
+    (source, found): (&'a SourceName, &'a PublishVerification),
+) -> (&'a SourceName, VerifiedView<'a>) {
+    let view = match found {
+        PublishVerification::Unknown(why) => VerifiedView {
+            run: None,
+            message: Some(why),
+            tables: &[],
+        },
+        PublishVerification::Compared { run, tables } => VerifiedView {
+            run: Some(*run),
+            message: None,
+            tables,
+        },
+    };
+    (source, view)
+}
+
+fn verify_text(found: &BTreeMap<SourceName, PublishVerification>, width: Option<usize>) -> String {
+    let mut table = TextTable::new([
+        group("source"),
+        left("table"),
+        right("rows"),
+        right("published"),
+        right("missing"),
+        right("different"),
+        right("extra"),
+        note(""),
+    ]);
+    let count = |number: u64| match number {
+        0 => String::new(),
+        some => grouped(some),
+    };
+    for (source, found) in found {
+        let tables = match found {
+            PublishVerification::Unknown(why) => {
+                let mut cells: [String; 8] = Default::default();
+                cells[0] = source.to_string();
+                cells[7].clone_from(why);
+                table.row(cells);
+                continue;
+            }
+            PublishVerification::Compared { tables, .. } => tables,
+        };
+        for one in tables {
+            table.row([
+                source.to_string(),
+                one.table.clone(),
+                grouped(one.rows),
+                grouped(one.published),
+                count(one.missing),
+                count(one.different),
+                count(one.extra),
+                if one.is_same() { "same" } else { "DIFFERENT" }.to_owned(),
+            ]);
+        }
+    }
+    table.render(width)
+}
+
+async fn rebuild(folders: &Folders, what: &Published) -> Result<(), Exit> {
+    let setup = Setup::load(folders, &Overlay::default())?;
+    let (name, source) = meant(&setup, what)?;
+    let request = AdminRequest::RebuildPublished {
+        name: name.clone(),
+        source,
+    };
+    let (response, by) = send_request(folders, &request).await?;
+    let AdminResponse::Rebuilding { sources } = response else {
+        return Err(Exit::failed(format!("unexpected response: {response:?}")));
+    };
+    let sources = joined(sources.iter().map(SourceName::as_str));
+    match by {
+        HandledBy::Daemon => {
+            out::text(format!(
+                "The service compares {sources} in {name} now; `rollbook publish status` shows how far it is."
+            ));
+            Ok(())
+        }
+        HandledBy::ThisProcess(app) => {
+            app.publish(PublishWhen::Now).await;
+            let states = publish_states(&setup, &name, &*app.store().reader()?)?;
+            let mut failed = states
+                .values()
+                .filter_map(|state| state.known.as_ref()?.message.as_ref());
+            match failed.next() {
+                Some(why) => Err(Exit::failed(format!("rollbook: {why}"))),
+                None => {
+                    out::text(format!("{sources} in {name} is what the mirror has."));
+                    Ok(())
+                }
+            }
+        }
+    }
+}

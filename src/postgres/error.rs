@@ -1,0 +1,127 @@
+//! What a database answered that it should not, without what it says of values: those may name a pupil.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio_postgres::error::{DbError, SqlState};
+
+/// Why something could not be published.
+#[derive(Debug, Error)]
+pub enum DatabaseError {
+    /// The address cannot be used.
+    #[error("the address in `url` cannot be used: {0}")]
+    Address(String),
+    /// Nobody answers there, or the line was cut.
+    #[error("no connection to the database: {0}")]
+    Connection(String),
+    /// It does not answer any more.
+    #[error("the database did not answer within {} seconds", .0.as_secs())]
+    Slow(Duration),
+    /// It refused a statement.
+    #[error("the database refuses it ({code}): {message}")]
+    Refused {
+        /// SQLSTATE.
+        code: String,
+        /// Its words where they hold no value, and what to do.
+        message: String,
+    },
+    /// Another source publishes a table with another key.
+    #[error(
+        "other sources publish the table {0} with another key, so they run another version of the connector; \
+         it continues when all run the same"
+    )]
+    OtherKey(String),
+    /// Somebody else changed a table.
+    #[error(
+        "the table {0} is not as it was made: somebody dropped or changed it; `rollbook publish rebuild` makes it again"
+    )]
+    OtherColumns(String),
+    /// The answer is not as it should be.
+    #[error("unexpected answer of the database: {0}")]
+    Answer(String),
+}
+
+impl DatabaseError {
+    /// Whether the statement failed because of what it found, so that the database itself works.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. } | Self::OtherKey(_) | Self::OtherColumns(_)
+        )
+    }
+
+    /// Whether another publisher did the same at the same time, or the statement waited too long for one.
+    pub fn is_conflict(&self) -> bool {
+        let Self::Refused { code, .. } = self else {
+            return false;
+        };
+        let conflicts = [
+            SqlState::UNIQUE_VIOLATION,
+            SqlState::DUPLICATE_TABLE,
+            SqlState::DUPLICATE_COLUMN,
+            SqlState::DUPLICATE_OBJECT,
+            SqlState::DUPLICATE_SCHEMA,
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::T_R_SERIALIZATION_FAILURE,
+        ];
+        conflicts.iter().any(|conflict| conflict.code() == code)
+    }
+}
+
+impl From<tokio_postgres::Error> for DatabaseError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.as_db_error() {
+            Some(refusal) => refused(refusal),
+            None => Self::Connection(causes(&error)),
+        }
+    }
+}
+
+/// An error and what is behind it: none of them holds a statement's values.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+fn refused(refusal: &DbError) -> DatabaseError {
+    let code = refusal.code().code();
+    let message = match advice(code) {
+        Some(advice) => format!("{}; {advice}", refusal.message()),
+        None if holds_no_value(code) => refusal.message().to_owned(),
+        None => {
+            let place = refusal.table().map(|table| format!(" of {table}"));
+            format!("a value{} does not fit", place.unwrap_or_default())
+        }
+    };
+    DatabaseError::Refused {
+        code: code.to_owned(),
+        message,
+    }
+}
+
+/// Classes whose words name objects and no values.
+fn holds_no_value(code: &str) -> bool {
+    !["22", "23", "P0", "XX"]
+        .iter()
+        .any(|class| code.starts_with(class))
+}
+
+fn advice(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "28P01" | "28000" => "correct user and password in `url`",
+        "3D000" => "create the database, or correct its name in `url`",
+        "42501" => "grant it: the user of `url` must own the schema or be allowed to create it",
+        "2BP01" => "a view of your own uses it: drop that, and create it again afterwards",
+        "53300" => "allow more connections, or put PgBouncer in front",
+        "53100" => "the database's disk is full",
+        _ => return None,
+    })
+}

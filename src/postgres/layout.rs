@@ -1,0 +1,439 @@
+//! The tables that a source's streams are published to: made, and changed when the streams change.
+//!
+//! A table is shared by all sources of a connector, also of other machines, so it has the columns of all of them. A column is
+//! dropped when no source has it any more, and emptied for a source that lost it. Where sources disagree about a type, the
+//! column is text until they agree.
+
+mod plan;
+mod view;
+
+use tokio_postgres::types::Type;
+
+use self::plan::{ActualTable, Change, Others, plan};
+pub use self::plan::{TargetColumn, type_of};
+pub use self::view::ComboColumns;
+use super::error::DatabaseError;
+use super::session::Session;
+use super::{literal, quote};
+use crate::model::published::{PublishedPart, PublishedTable};
+use crate::model::{By, ConnectorName, SourceName, StreamName};
+
+/// PostgreSQL cuts longer names without a word.
+const LONGEST_NAME: usize = 63;
+
+/// Where and how tables are made.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The schema.
+    pub schema: String,
+    /// The role that may read them.
+    pub reader: Option<String>,
+}
+
+/// A table of a stream, as it is published.
+#[derive(Clone, Debug)]
+pub struct TargetTable {
+    /// Its name, without schema.
+    pub name: String,
+    /// What it holds.
+    pub table: PublishedTable,
+    /// The types that its columns have in the database, in the order of the columns.
+    pub types: Vec<String>,
+}
+
+/// `<connector>_<stream>`, `<connector>_<stream>_history`; a name that is too long ends with a number made of it.
+pub fn table_name(connector: &ConnectorName, stream: &StreamName, part: PublishedPart) -> String {
+    let suffix = match part {
+        PublishedPart::Live => "",
+        PublishedPart::History => "_history",
+    };
+    name_within(&format!("{connector}_{stream}"), suffix)
+}
+
+fn name_within(name: &str, suffix: &str) -> String {
+    let room = LONGEST_NAME - suffix.len();
+    if name.len() <= room {
+        return format!("{name}{suffix}");
+    }
+    let number = xxhash_rust::xxh3::xxh3_64(name.as_bytes()) as u32;
+    // Names of connectors and streams are ASCII.
+    format!("{}_{number:08x}{suffix}", &name[..room - 9])
+}
+
+/// What is laid out for a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamLayout<'a> {
+    /// The source.
+    pub source: &'a SourceName,
+    /// Its connector.
+    pub connector: &'a ConnectorName,
+    /// The stream.
+    pub stream: &'a StreamName,
+    /// Its tables.
+    pub tables: &'a [PublishedTable],
+    /// The connector's combo lists, where the source has them.
+    pub combos: Option<&'a ComboColumns>,
+}
+
+/// Makes or changes the tables of a stream, in one transaction. Returns them with the types that they have then.
+///
+/// # Errors
+/// When the database refuses it or does not answer.
+pub async fn lay_out(
+    session: &Session,
+    target: &Target,
+    layout: StreamLayout<'_>,
+) -> Result<Vec<TargetTable>, DatabaseError> {
+    session.begin().await?;
+    let made = lay_out_tables(session, target, layout).await;
+    match made {
+        Ok(Laid::Out(tables)) => session.commit().await.map(|()| tables),
+        Ok(Laid::OtherKey(table)) => {
+            session.commit().await?;
+            Err(DatabaseError::OtherKey(table))
+        }
+        Err(error) => {
+            session.roll_back().await;
+            Err(error)
+        }
+    }
+}
+
+async fn lay_out_tables(
+    session: &Session,
+    target: &Target,
+    layout: StreamLayout<'_>,
+) -> Result<Laid, DatabaseError> {
+    // One publisher at a time changes tables: the others wait here, as long as `lock_timeout` lets them.
+    let schema = quote(&target.schema);
+    session
+        .batch(&format!(
+            "SELECT version FROM {schema}.rollbook_layout FOR UPDATE"
+        ))
+        .await?;
+    let columns = format!("{schema}.rollbook_columns");
+    let view = view::name(layout.connector, layout.stream);
+    let mut made = Vec::new();
+    for part in [PublishedPart::Live, PublishedPart::History] {
+        let name = table_name(layout.connector, layout.stream, part);
+        let table = layout.tables.iter().find(|table| table.part == part);
+        let actual = actual(session, &target.schema, &name).await?;
+        let others = others(session, &columns, &name, layout.source).await?;
+        let Some(table) = table else {
+            remove_source(
+                session,
+                target,
+                (layout.source.as_str(), &name),
+                actual.is_some(),
+            )
+            .await?;
+            continue;
+        };
+        let plan = plan(actual.as_ref(), table, &others);
+        write_columns(session, &columns, layout.source, (&name, table)).await?;
+        if plan.is_refused {
+            // What is wanted stays written: when all want the same, the last one changes the table.
+            return Ok(Laid::OtherKey(name));
+        }
+        if plan.changes.iter().any(Change::touches_view) {
+            let drop = format!(
+                "DROP VIEW IF EXISTS {}.{}",
+                quote(&target.schema),
+                quote(&view)
+            );
+            session.batch(&drop).await?;
+        }
+        for change in &plan.changes {
+            let sql = change.sql(&target.schema, &name, (table, &plan.types));
+            session.batch(&sql).await?;
+        }
+        for column in &plan.emptied {
+            let sql = format!(
+                "UPDATE {}.{} SET {column} = NULL WHERE source = $1 AND {column} IS NOT NULL",
+                quote(&target.schema),
+                quote(&name),
+                column = quote(column)
+            );
+            session
+                .execute(&sql, &[(&layout.source.as_str(), Type::TEXT)])
+                .await?;
+        }
+        if plan.is_lossy {
+            compare_others(session, target, &name, layout.source.as_str()).await?;
+        }
+        session
+            .batch(&comments(&target.schema, &name, layout, table))
+            .await?;
+        made.push(TargetTable {
+            name,
+            table: table.clone(),
+            types: plan.types,
+        });
+    }
+    if !layout.tables.is_empty() {
+        view::make(session, target, layout).await?;
+        grant(session, target, layout, &made).await?;
+    }
+    Ok(Laid::Out(made))
+}
+
+enum Laid {
+    Out(Vec<TargetTable>),
+    /// Other sources want this table with another key.
+    OtherKey(String),
+}
+
+/// The tables of a stream, as they were made.
+///
+/// # Errors
+/// When they are not there as they were made, or the database does not answer.
+pub async fn find(
+    session: &Session,
+    target: &Target,
+    (connector, stream): (&ConnectorName, &StreamName),
+    tables: &[PublishedTable],
+) -> Result<Vec<TargetTable>, DatabaseError> {
+    let mut found = Vec::new();
+    for table in tables {
+        let name = table_name(connector, stream, table.part);
+        let actual = actual(session, &target.schema, &name).await?;
+        let columns = actual.map(|actual| actual.columns).unwrap_or_default();
+        let kind = |name: &str| {
+            let column = columns.iter().find(|column| column.name == name);
+            column.map(|column| column.kind.clone())
+        };
+        let types = table.columns.iter().map(|column| kind(&column.name));
+        let Some(types) = types.collect() else {
+            return Err(DatabaseError::OtherColumns(name));
+        };
+        found.push(TargetTable {
+            name,
+            table: table.clone(),
+            types,
+        });
+    }
+    Ok(found)
+}
+
+/// The columns and the key of a table; `None` if it is not there.
+async fn actual(
+    session: &Session,
+    schema: &str,
+    name: &str,
+) -> Result<Option<ActualTable>, DatabaseError> {
+    let sql = "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), \
+               array_position(i.indkey::int2[], a.attnum)::int4 \
+               FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
+               JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+               LEFT JOIN pg_catalog.pg_index AS i ON i.indrelid = c.oid AND i.indisprimary \
+               WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') ORDER BY a.attnum";
+    let values = [(&schema as _, Type::TEXT), (&name as _, Type::TEXT)];
+    let rows = session.query(sql, &values).await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut key: Vec<(i32, String)> = Vec::new();
+    let mut columns = Vec::new();
+    for row in &rows {
+        let (name, kind, place): (String, String, Option<i32>) =
+            (row.get(0), row.get(1), row.get(2));
+        key.extend(place.map(|place| (place, name.clone())));
+        columns.push(TargetColumn { name, kind });
+    }
+    key.sort();
+    Ok(Some(ActualTable {
+        columns,
+        key: key.into_iter().map(|(_, name)| name).collect(),
+    }))
+}
+
+/// What other sources want of a table.
+async fn others(
+    session: &Session,
+    columns: &str,
+    name: &str,
+    source: &SourceName,
+) -> Result<Others, DatabaseError> {
+    let sql = format!(
+        "SELECT DISTINCT \"column\", type, key FROM {columns} WHERE \"table\" = $1 AND source <> $2"
+    );
+    let values = [
+        (&name as _, Type::TEXT),
+        (&source.as_str() as _, Type::TEXT),
+    ];
+    let mut found = Others::default();
+    for row in session.query(&sql, &values).await? {
+        let (column, kind, key): (String, String, Option<i32>) =
+            (row.get(0), row.get(1), row.get(2));
+        found
+            .key
+            .extend(key.map(|key| (key, column.clone(), kind.clone())));
+        found.types.entry(column).or_default().push(kind);
+    }
+    Ok(found)
+}
+
+/// Removes a source from a table: all its rows, and the table itself if no other source has it.
+async fn remove_source(
+    session: &Session,
+    target: &Target,
+    (source, name): (&str, &str),
+    is_there: bool,
+) -> Result<(), DatabaseError> {
+    let schema = quote(&target.schema);
+    let values = [(&name as _, Type::TEXT), (&source as _, Type::TEXT)];
+    let sql = format!("DELETE FROM {schema}.rollbook_columns WHERE \"table\" = $1 AND source = $2");
+    session.execute(&sql, &values).await?;
+    if !is_there {
+        return Ok(());
+    }
+    let sql = format!("SELECT 1 FROM {schema}.rollbook_columns WHERE \"table\" = $1 LIMIT 1");
+    let others = session.query(&sql, &values[..1]).await?;
+    if others.is_empty() {
+        let view = quote(&format!("{name}{}", view::SUFFIX));
+        let table = quote(name);
+        let drop = format!("DROP VIEW IF EXISTS {schema}.{view}; DROP TABLE {schema}.{table}");
+        return session.batch(&drop).await;
+    }
+    let sql = format!("DELETE FROM {schema}.{} WHERE source = $1", quote(name));
+    session.execute(&sql, &values[1..]).await.map(drop)
+}
+
+/// Removes everything of a source from the tables of a stream.
+///
+/// # Errors
+/// When the database refuses it or does not answer.
+pub async fn remove_stream(
+    session: &Session,
+    target: &Target,
+    (source, connector): (&SourceName, &ConnectorName),
+    stream: &StreamName,
+) -> Result<(), DatabaseError> {
+    let layout = StreamLayout {
+        source,
+        connector,
+        stream,
+        tables: &[],
+        combos: None,
+    };
+    lay_out(session, target, layout).await.map(drop)
+}
+
+/// The values of other sources were lost with a column: their publishers find another revision and compare everything.
+async fn compare_others(
+    session: &Session,
+    target: &Target,
+    name: &str,
+    source: &str,
+) -> Result<(), DatabaseError> {
+    let schema = quote(&target.schema);
+    let sql = format!(
+        "UPDATE {schema}.{} SET revision = revision + 1000 WHERE source <> $2 AND source IN \
+         (SELECT source FROM {schema}.rollbook_columns WHERE \"table\" = $1)",
+        super::fence::SOURCES
+    );
+    let values = [(&name as _, Type::TEXT), (&source as _, Type::TEXT)];
+    session.execute(&sql, &values).await.map(drop)
+}
+
+async fn write_columns(
+    session: &Session,
+    columns: &str,
+    source: &SourceName,
+    (name, table): (&str, &PublishedTable),
+) -> Result<(), DatabaseError> {
+    let source = source.as_str();
+    let values = [(&name as _, Type::TEXT), (&source as _, Type::TEXT)];
+    let sql = format!("DELETE FROM {columns} WHERE \"table\" = $1 AND source = $2");
+    session.execute(&sql, &values).await?;
+    let (mut names, mut positions, mut types, mut meanings) = (vec![], vec![], vec![], vec![]);
+    let (mut lists, mut by, mut keys) = (vec![], vec![], vec![]);
+    for (index, (position, column)) in (1_i32..).zip(&table.columns).enumerate() {
+        let key = table.key.iter().position(|key| *key == index);
+        keys.push(key.and_then(|key| i32::try_from(key + 1).ok()));
+        names.push(column.name.as_str());
+        positions.push(position);
+        types.push(type_of(column.kind));
+        meanings.push(column.help.as_str());
+        lists.push(column.combo.as_ref().map(|combo| combo.list.as_str()));
+        by.push(column.combo.as_ref().map(|combo| match combo.by {
+            By::Id => "id",
+            By::Code => "code",
+            By::Description => "description",
+        }));
+    }
+    let sql = format!(
+        "INSERT INTO {columns} (\"table\", source, \"column\", position, type, meaning, combo, combo_by, key) \
+         SELECT $1, $2, new.* FROM unnest($3::text[], $4::int4[], $5::text[], $6::text[], $7::text[], $8::text[], $9::int4[]) AS new"
+    );
+    let texts = Type::TEXT_ARRAY;
+    let values = [
+        (&name as _, Type::TEXT),
+        (&source as _, Type::TEXT),
+        (&names as _, texts.clone()),
+        (&positions as _, Type::INT4_ARRAY),
+        (&types as _, texts.clone()),
+        (&meanings as _, texts.clone()),
+        (&lists as _, texts.clone()),
+        (&by as _, texts),
+        (&keys as _, Type::INT4_ARRAY),
+    ];
+    session.execute(&sql, &values).await.map(drop)
+}
+
+fn comments(schema: &str, name: &str, layout: StreamLayout<'_>, table: &PublishedTable) -> String {
+    let place = format!("{}.{}", quote(schema), quote(name));
+    let what = match table.part {
+        PublishedPart::Live => "rows",
+        PublishedPart::History => "old versions of rows",
+    };
+    let about = format!(
+        "Rollbook: {what} of {} of {}",
+        layout.stream, layout.connector
+    );
+    let mut sql = format!("COMMENT ON TABLE {place} IS {};", literal(&about));
+    let source = "the source: an account at the vendor, as rollbook.toml names it";
+    sql += &format!("COMMENT ON COLUMN {place}.source IS {};", literal(source));
+    for column in table
+        .columns
+        .iter()
+        .filter(|column| !column.help.is_empty())
+    {
+        let column_name = quote(&column.name);
+        let help = literal(&column.help);
+        sql += &format!("COMMENT ON COLUMN {place}.{column_name} IS {help};");
+    }
+    sql
+}
+
+async fn grant(
+    session: &Session,
+    target: &Target,
+    layout: StreamLayout<'_>,
+    made: &[TargetTable],
+) -> Result<(), DatabaseError> {
+    let Some(reader) = &target.reader else {
+        return Ok(());
+    };
+    let (schema, reader) = (quote(&target.schema), quote(reader));
+    let mut names: Vec<String> = made.iter().map(|table| table.name.clone()).collect();
+    let view = view::name(layout.connector, layout.stream);
+    let is_made = "SELECT 1 FROM pg_catalog.pg_views WHERE schemaname = $1 AND viewname = $2";
+    let values = [(&target.schema as _, Type::TEXT), (&view as _, Type::TEXT)];
+    if !session.query(is_made, &values).await?.is_empty() {
+        names.push(view);
+    }
+    names.extend([
+        "rollbook_columns".to_owned(),
+        super::fence::SOURCES.to_owned(),
+    ]);
+    let names: Vec<String> = names
+        .iter()
+        .map(|name| format!("{schema}.{}", quote(name)))
+        .collect();
+    let sql = format!(
+        "GRANT USAGE ON SCHEMA {schema} TO {reader}; GRANT SELECT ON {} TO {reader}",
+        names.join(", ")
+    );
+    session.batch(&sql).await
+}

@@ -1,0 +1,30 @@
+//! The only code that speaks to PostgreSQL: connection, statements, and the row that fences what is published.
+//!
+//! Statements are unnamed and settings are `SET LOCAL`, so that PgBouncer may stand between in transaction mode; no
+//! temporary tables, advisory locks, triggers or superuser; every statement about rows names one source, so that tables can be
+//! distributed by it.
+
+pub mod address;
+pub mod error;
+pub mod fence;
+pub mod layout;
+pub mod rows;
+pub mod session;
+mod tls;
+
+pub use address::Address;
+pub use error::DatabaseError;
+pub use session::Session;
+
+/// A name as SQL has it.
+pub fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A text as SQL has it.
+fn literal(text: &str) -> String {
+    match text.contains('\\') {
+        true => format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
+        false => format!("'{}'", text.replace('\'', "''")),
+    }
+}

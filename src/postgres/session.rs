@@ -1,0 +1,131 @@
+//! One connection to a database, and transactions on it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
+
+use super::address::Address;
+use super::error::DatabaseError;
+use super::tls::Tls;
+use crate::http::deadline::within;
+
+/// What the server lets a statement take, and a transaction stand idle: a publisher that was stopped must not hold locks for
+/// ever (cluster-protocol.md 10).
+const SERVER: Duration = Duration::from_secs(60);
+
+/// What the server lets a statement wait for a lock.
+const LOCK: Duration = Duration::from_secs(10);
+
+/// What we wait for an answer: longer, so that the server's own words arrive.
+const ANSWER: Duration = Duration::from_secs(75);
+
+/// What a statement without limit on the server may take.
+const LONG: Duration = Duration::from_secs(60 * 60);
+
+/// A value of a statement, with its type: a server that is asked for it would have to keep the statement.
+pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// An open connection.
+pub struct Session {
+    client: Client,
+    driver: JoinHandle<()>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Session {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When nobody answers, or not to this user.
+    pub async fn connect(address: &Address) -> Result<Self, DatabaseError> {
+        let tls = Tls::new(address.ca_file.as_deref())?;
+        let (client, connection) = answered(ANSWER, address.config.connect(tls)).await?;
+        let driver = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!("the connection to the database ended: {error}");
+            }
+        });
+        Ok(Self { client, driver })
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// When the database refuses it or does not answer; the same holds for all below.
+    pub async fn begin(&self) -> Result<(), DatabaseError> {
+        self.batch(&begin("")).await
+    }
+
+    /// Begins a transaction that reads one state of the database.
+    pub async fn begin_reading(&self) -> Result<(), DatabaseError> {
+        self.batch(&begin(" ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+            .await
+    }
+
+    /// Commits. After an error it may have taken effect or do so later.
+    pub async fn commit(&self) -> Result<(), DatabaseError> {
+        self.batch("COMMIT").await
+    }
+
+    /// Gives a transaction up; a connection that is lost has given it up too.
+    pub async fn roll_back(&self) {
+        if let Err(error) = self.batch("ROLLBACK").await {
+            tracing::debug!("a transaction could not be rolled back: {error}");
+        }
+    }
+
+    /// Statements without values.
+    pub async fn batch(&self, sql: &str) -> Result<(), DatabaseError> {
+        answered(ANSWER, self.client.batch_execute(sql)).await
+    }
+
+    /// A statement outside a transaction that may take long.
+    pub async fn long(&self, sql: &str) -> Result<(), DatabaseError> {
+        answered(LONG, self.client.batch_execute(sql)).await
+    }
+
+    /// A statement; returns how many rows it wrote.
+    pub async fn execute(
+        &self,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<u64, DatabaseError> {
+        answered(ANSWER, self.client.execute_typed(sql, parameters)).await
+    }
+
+    /// A question.
+    pub async fn query(
+        &self,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        answered(ANSWER, self.client.query_typed(sql, parameters)).await
+    }
+}
+
+fn begin(mode: &str) -> String {
+    format!(
+        "BEGIN{mode}; SET LOCAL statement_timeout = {server}; SET LOCAL lock_timeout = {lock}; \
+         SET LOCAL idle_in_transaction_session_timeout = {server}",
+        server = SERVER.as_millis(),
+        lock = LOCK.as_millis(),
+    )
+}
+
+async fn answered<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, DatabaseError> {
+    match within(limit, work).await {
+        Some(answer) => Ok(answer?),
+        None => Err(DatabaseError::Slow(limit)),
+    }
+}
