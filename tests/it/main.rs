@@ -19,6 +19,7 @@ mod connector_command;
 mod contracts;
 mod crosswalk;
 mod daemon;
+mod database;
 mod demo;
 mod erase;
 mod every_stream;
