@@ -55,6 +55,26 @@ struct RowWriter<'t> {
     delete: CachedStatement<'t>,
     find: CachedStatement<'t>,
     applied: Applied,
+    /// Of points.
+    times: Times,
+}
+
+/// Between which times the points lie that were written: where to look for them later.
+#[derive(Default)]
+struct Times {
+    oldest: String,
+    newest: String,
+}
+
+impl Times {
+    fn add(&mut self, time: &str) {
+        if self.oldest.is_empty() || time < self.oldest.as_str() {
+            time.clone_into(&mut self.oldest);
+        }
+        if time > self.newest.as_str() {
+            time.clone_into(&mut self.newest);
+        }
+    }
 }
 
 impl<'t> RowWriter<'t> {
@@ -76,12 +96,18 @@ impl<'t> RowWriter<'t> {
             delete: transaction.prepare_cached(&table.delete_sql())?,
             find: transaction.prepare_cached(&table.row_sql())?,
             applied: Applied::default(),
+            times: Times::default(),
         })
     }
 
     fn put_pages(&mut self, staged: &Staged) -> rusqlite::Result<()> {
         let mut last = self.last_versions(staged)?;
+        // The last column of a point's key is its time.
+        let time = self.table.key.last().filter(|_| self.table.series);
         staged.stage.each(|mark, row| {
+            if let Some(time) = time.and_then(|time| row.at(*time).text()) {
+                self.times.add(time);
+            }
             match mark {
                 Mark::New | Mark::Changed if !last.is_empty() => {
                     let later = last.remove(&self.key_bytes(row))?;
@@ -111,12 +137,17 @@ impl<'t> RowWriter<'t> {
             return Ok(());
         }
         self.transaction
-            .prepare_cached("INSERT OR IGNORE INTO rollbook_series_runs VALUES (?1, ?2, ?3, ?4)")?
+            .prepare_cached(
+                "INSERT INTO rollbook_series_runs VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET \
+                 oldest = min(oldest, excluded.oldest), newest = max(newest, excluded.newest)",
+            )?
             .execute(params![
                 self.table.source,
                 self.table.stream,
                 self.stamp.run,
-                self.stamp.now
+                self.stamp.now,
+                self.times.oldest,
+                self.times.newest
             ])?;
         Ok(())
     }

@@ -61,7 +61,7 @@ fn rename_alone(transaction: &Transaction<'_>, from: &str, to: &str) -> rusqlite
 /// Points do not carry when they were stored; their run does.
 fn note_runs(transaction: &Transaction<'_>, table: &Table, from: &str) -> rusqlite::Result<()> {
     let sql = format!(
-        "INSERT OR IGNORE INTO rollbook_series_runs SELECT ?1, ?2, _run, min(_since) FROM {} GROUP BY _run",
+        "INSERT OR IGNORE INTO rollbook_series_runs (source, stream, run, since) SELECT ?1, ?2, _run, min(_since) FROM {} GROUP BY _run",
         quote(from)
     );
     transaction

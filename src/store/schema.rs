@@ -379,6 +379,8 @@ CREATE INDEX rollbook_served_removed ON rollbook_served_rows (bundle, changed) W
 ALTER TABLE rollbook_adaptations ADD COLUMN items INTEGER;
 ",
     "
+ALTER TABLE rollbook_series_runs ADD COLUMN oldest TEXT;
+ALTER TABLE rollbook_series_runs ADD COLUMN newest TEXT;
 CREATE TABLE rollbook_published (
   publish TEXT NOT NULL,
   source TEXT NOT NULL,

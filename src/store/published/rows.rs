@@ -5,8 +5,8 @@
 
 use std::ops::ControlFlow;
 
-use rusqlite::params_from_iter;
 use rusqlite::types::{Value, ValueRef};
+use rusqlite::{OptionalExtension as _, params, params_from_iter};
 
 use crate::model::Table;
 use crate::model::published::{PublishedPart, PublishedTable, RowChunk, VERSION_NUMBER};
@@ -98,6 +98,10 @@ pub fn changed_chunks(
     let live = PublishedTable::live(table);
     let names = names(&live, "");
     let Some(history) = PublishedTable::history(table) else {
+        if let Some(points) = points(moment, table, &names, after)? {
+            let (sql, values) = points;
+            return read(PublishedChange::Written, &sql, &values, live.columns.len());
+        }
         let sql = format!("SELECT {names} FROM {} WHERE _run > ?1", table.quoted());
         return read(
             PublishedChange::Written,
@@ -132,6 +136,49 @@ pub fn changed_chunks(
         &range,
         history.columns.len(),
     )
+}
+
+/// The points that runs behind one wrote, looked for where they lie: between two times in each series. `None` where that is
+/// not known, or no gain.
+fn points(
+    moment: &Moment,
+    table: &Table,
+    names: &str,
+    after: i64,
+) -> Result<Option<(String, Vec<Value>)>, StoreError> {
+    let (true, [series, time]) = (table.series, table.key.as_slice()) else {
+        return Ok(None);
+    };
+    // Without a time of each run nothing is left out.
+    let sql = "SELECT min(oldest), max(newest) FROM rollbook_series_runs WHERE source = ?1 AND stream = ?2 AND run > ?3 \
+               HAVING count(*) = count(oldest)";
+    let bounds = moment
+        .connection()
+        .prepare_cached(sql)
+        .and_then(|mut statement| {
+            let found = statement.query_row(params![table.source, table.stream, after], |row| {
+                Ok(Some(row.get::<_, String>(0)?).zip(Some(row.get::<_, String>(1)?)))
+            });
+            found.optional()
+        });
+    let bounds = bounds.map_err(StoreError::sql("find what is to be published"))?;
+    let Some((oldest, newest)) = bounds.flatten() else {
+        return Ok(None);
+    };
+    let name = |column: &usize| quote(&table.columns[*column].name);
+    let (series, time, points) = (name(series), name(time), table.quoted());
+    let sql = format!(
+        "WITH RECURSIVE series (one) AS (SELECT min({series}) FROM {points} UNION ALL \
+         SELECT (SELECT min({series}) FROM {points} WHERE {series} > one) FROM series WHERE one IS NOT NULL) \
+         SELECT {names} FROM series CROSS JOIN {points} \
+         WHERE {series} = one AND {time} BETWEEN ?2 AND ?3 AND _run > ?1"
+    );
+    let values = vec![
+        Value::Integer(after),
+        Value::Text(oldest),
+        Value::Text(newest),
+    ];
+    Ok(Some((sql, values)))
 }
 
 /// The smallest value of a column in one of a stream's tables in the mirror; `None` for an empty one.

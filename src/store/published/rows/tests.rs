@@ -221,3 +221,86 @@ async fn a_reader_may_stop() {
     .expect("read");
     assert_eq!(chunks, 1);
 }
+
+/// Points are looked for between the times that runs wrote; found are the same as by reading all.
+#[tokio::test]
+async fn points_are_found_where_they_lie() {
+    let columns = [
+        ("data_id", Kind::Integer),
+        ("t", Kind::Timestamp),
+        ("v", Kind::Real),
+    ];
+    let table = Table {
+        key: vec![0, 1],
+        partition: vec![0],
+        history: false,
+        series: true,
+        ..Table::plain("points", &columns)
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mirror.db");
+    let store = Store::open(&path).expect("a mirror");
+    let made = table.clone();
+    let act = move |connection: &mut Connection| {
+        fit(connection, std::slice::from_ref(&made), &Lookups::default())?;
+        let mut random = fastrand::Rng::with_seed(7);
+        for run in 1..=RUNS {
+            let mut times = BTreeSet::new();
+            for _ in 0..random.usize(..9) {
+                // Mostly behind what there is, now and then a correction.
+                let hour = random.i64(..20) + if random.usize(..4) == 0 { 0 } else { run * 10 };
+                let time = format!("2026-03-{:02}T{:02}:00:00.000Z", hour / 24 + 1, hour % 24);
+                let point = params![random.i64(..5), time, random.f64(), run];
+                connection
+                    .execute(
+                        "INSERT OR REPLACE INTO north_points VALUES (?1, ?2, ?3, ?4)",
+                        point,
+                    )
+                    .map_err(StoreError::sql("prepare a test"))?;
+                times.insert(time);
+            }
+            if let (Some(oldest), Some(newest)) = (times.first(), times.last()) {
+                let values = params![run, at(run), oldest, newest];
+                connection
+                    .execute(
+                        "INSERT INTO rollbook_series_runs VALUES ('north', 'points', ?1, ?2, ?3, ?4)",
+                        values,
+                    )
+                    .map_err(StoreError::sql("prepare a test"))?;
+            }
+        }
+        Ok(())
+    };
+    store.write(act).await.expect("written");
+    let written = |moment: &Moment, after| {
+        let mut rows = RowSet::new();
+        changed_chunks(moment, &table, (after, RUNS), true, &mut |(
+            change,
+            chunk,
+        )| {
+            assert_eq!(change, PublishedChange::Written);
+            for row in rows_of(&chunk) {
+                assert!(rows.insert(row), "each once");
+            }
+            ControlFlow::Continue(())
+        })
+        .expect("read");
+        rows
+    };
+    let moment = Moment::now(&path).expect("a moment");
+    let found: Vec<RowSet> = (0..RUNS).map(|after| written(&moment, after)).collect();
+    assert_eq!(found[0], as_of(&moment, &table, PublishedPart::Live, RUNS));
+    assert!(points(&moment, &table, "*", 1).expect("read").is_some());
+    // A mirror of before knows no times of its runs.
+    let forget = "UPDATE rollbook_series_runs SET oldest = NULL WHERE run = (SELECT max(run) FROM rollbook_series_runs)";
+    let forget = |connection: &mut Connection| {
+        let forgotten = connection.execute(forget, []);
+        forgotten.map_err(StoreError::sql("prepare a test"))
+    };
+    assert_eq!(store.write(forget).await.expect("written"), 1);
+    let moment = Moment::now(&path).expect("a moment");
+    assert!(points(&moment, &table, "*", 1).expect("read").is_none());
+    for (after, found) in (0..RUNS).zip(&found) {
+        assert_eq!(*found, written(&moment, after), "behind run {after}");
+    }
+}
