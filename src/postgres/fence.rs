@@ -20,7 +20,7 @@ const VERSION: i32 = 1;
 pub struct Fence {
     /// The mirror that publishes it.
     pub claim: String,
-    /// Incremented by every transaction that changes its tables.
+    /// A random number that every transaction that changes its tables sets anew.
     pub revision: i64,
     /// Its tables hold what the mirror held after this run.
     pub run: i64,
@@ -193,6 +193,17 @@ pub struct Held<'a> {
     pub revision: i64,
 }
 
+/// What a transaction makes of a source.
+#[derive(Clone, Copy, Debug)]
+pub struct NextRevision {
+    /// The revision.
+    pub revision: i64,
+    /// The run after which the mirror held what the tables hold then.
+    pub run: i64,
+    /// Whether all tables are filled.
+    pub is_complete: bool,
+}
+
 /// Locks the row for the rest of the transaction, if it is as it was left.
 pub async fn hold(session: &Session, schema: &str, held: Held<'_>) -> Result<bool, DatabaseError> {
     let sql = format!(
@@ -212,11 +223,10 @@ pub async fn advance(
     session: &Session,
     schema: &str,
     held: Held<'_>,
-    run: i64,
-    is_complete: bool,
+    next: NextRevision,
 ) -> Result<bool, DatabaseError> {
     let sql = format!(
-        "UPDATE {}.{SOURCES} SET revision = revision + 1, run = $4, complete = $5, published = clock_timestamp() \
+        "UPDATE {}.{SOURCES} SET revision = $4, run = $5, complete = $6, published = clock_timestamp() \
          WHERE source = $1 AND claim = $2 AND revision = $3",
         quote(schema)
     );
@@ -224,8 +234,9 @@ pub async fn advance(
         (&held.source as _, Type::TEXT),
         (&held.claim as _, Type::TEXT),
         (&held.revision as _, Type::INT8),
-        (&run as _, Type::INT8),
-        (&is_complete as _, Type::BOOL),
+        (&next.revision as _, Type::INT8),
+        (&next.run as _, Type::INT8),
+        (&next.is_complete as _, Type::BOOL),
     ];
     Ok(session.execute(&sql, &values).await? == 1)
 }

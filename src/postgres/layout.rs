@@ -328,7 +328,7 @@ async fn compare_others(
 ) -> Result<(), DatabaseError> {
     let schema = quote(&target.schema);
     let sql = format!(
-        "UPDATE {schema}.{} SET revision = revision + 1000 WHERE source <> $2 AND source IN \
+        "UPDATE {schema}.{} SET revision = revision / 2 WHERE source <> $2 AND source IN \
          (SELECT source FROM {schema}.rollbook_columns WHERE \"table\" = $1)",
         super::fence::SOURCES
     );

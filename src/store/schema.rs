@@ -388,6 +388,7 @@ CREATE TABLE rollbook_published (
   next_claim TEXT,
   revision INTEGER NOT NULL,
   run INTEGER NOT NULL,
+  next_revision INTEGER,
   next_run INTEGER,
   rebuild INTEGER NOT NULL,
   checked TEXT,

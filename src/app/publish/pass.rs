@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::app::maintenance::retained;
 use crate::model::published::{PublishedPart, PublishedTable, RowChunk};
 use crate::model::{ConnectorName, PublishName, SourceName, StreamName, Table};
-use crate::postgres::fence::{self, Fence, Held, NewClaim};
+use crate::postgres::fence::{self, Fence, Held, NewClaim, NextRevision};
 use crate::postgres::layout::{self, ComboColumns, StreamLayout, Target, TargetTable};
 use crate::postgres::rows::SourceRows;
 use crate::postgres::{DatabaseError, Session};
@@ -16,7 +16,8 @@ use crate::setup::files::PublishConfig;
 use crate::setup::{Setup, lookups};
 use crate::store::StoreError;
 use crate::store::published::{
-    self, PublishedChange, PublishedSource, PublishedStream, changed_chunks, oldest,
+    self, PublishedChange, PublishedSource, PublishedStream, UNKNOWN_REVISION, changed_chunks,
+    oldest,
 };
 use crate::store::queries::Reader;
 
@@ -113,10 +114,14 @@ impl<'a> Pass<'a> {
             (Standing::Same, _) => {}
             (Standing::Committed, Some(found)) => {
                 (self.state.revision, self.state.run) = (found.revision, found.run);
-                self.state.next_run = None;
+                (self.state.next_revision, self.state.next_run) = (None, None);
                 self.save().await?;
             }
-            (Standing::Taken, Some(found)) => self.has_taken(&found).await?,
+            (Standing::Taken, Some(found)) => {
+                // A restored mirror may have taken it with a run that it does not have any more.
+                let run = self.newest_complete()?;
+                self.has_taken(found.claim, run).await?;
+            }
             (Standing::Foreign, Some(found)) => {
                 return Err(PassError::Refused(format!(
                     "another mirror publishes this source: that of {}, last at {} UTC; if that one is gone, \
@@ -131,6 +136,11 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
+    fn newest_complete(&self) -> Result<i64, PassError> {
+        let reader = self.app.store().reader()?;
+        Ok(published::complete_through(&reader, self.source, 0)?)
+    }
+
     /// Takes the source with a new claim. What is sent is known here before it is sent.
     async fn take(&mut self, found: Option<Fence>) -> Result<(), PassError> {
         if let Some(found) = &found {
@@ -140,8 +150,18 @@ impl<'a> Pass<'a> {
                 found.revision, self.state.revision
             );
         }
-        let run = published::complete_through(&*self.app.store().reader()?, self.source, 0)?;
-        let claim = new_claim()?;
+        let run = self.newest_complete()?;
+        // A claim that was sent may still arrive, and must not be a stranger's then.
+        let claim = match self.state.next_claim.take() {
+            Some(claim) if found.as_ref().is_none_or(|found| found.claim != claim) => claim,
+            // It has arrived: it is ours, and another one follows.
+            Some(claim) => {
+                self.state.claim = claim;
+                self.state.revision = UNKNOWN_REVISION;
+                new_claim()?
+            }
+            None => new_claim()?,
+        };
         self.state.next_claim = Some(claim.clone());
         self.save().await?;
         let new = NewClaim {
@@ -155,25 +175,16 @@ impl<'a> Pass<'a> {
         if !is_taken {
             return Err(overtaken());
         }
-        let taken = Fence {
-            revision: fence::FIRST_REVISION,
-            run,
-            host: String::new(),
-            published: String::new(),
-            claim,
-        };
-        self.has_taken(&taken).await
+        self.has_taken(claim, run).await
     }
 
     /// The claim is there: everything is laid out and compared.
-    async fn has_taken(&mut self, taken: &Fence) -> Result<(), PassError> {
-        self.state.claim.clone_from(&taken.claim);
-        (self.state.revision, self.state.run) = (taken.revision, taken.run);
-        (
-            self.state.next_claim,
-            self.state.next_run,
-            self.state.rebuild,
-        ) = (None, None, false);
+    async fn has_taken(&mut self, claim: String, run: i64) -> Result<(), PassError> {
+        self.state.claim = claim;
+        (self.state.revision, self.state.run) = (fence::FIRST_REVISION, run);
+        self.state.next_claim = None;
+        (self.state.next_revision, self.state.next_run) = (None, None);
+        self.state.rebuild = false;
         let (name, source, state) = (self.name.clone(), self.source.clone(), self.state.clone());
         let save = move |connection: &mut Reader| {
             for (stream, known) in published::streams(connection, &name, &source)? {
@@ -375,8 +386,12 @@ impl<'a> Pass<'a> {
         self.has_advanced(run).await
     }
 
-    /// Notes what the next transaction makes of the source, before it is sent: its answer may be lost.
+    /// Notes what the next transaction makes of the source, before it is sent: its answer may be lost. The revision is one that no
+    /// other transaction sets, also none of this mirror before it was restored; an attempt that is made again has that of before.
     async fn announce(&mut self, run: i64) -> Result<(), PassError> {
+        if self.state.next_run != Some(run) || self.state.next_revision.is_none() {
+            self.state.next_revision = Some(new_revision()?);
+        }
         self.state.next_run = Some(run);
         self.save().await
     }
@@ -390,8 +405,13 @@ impl<'a> Pass<'a> {
         let is_complete = self.streams.values().all(|stream| stream.compare.is_none());
         self.transaction(async {
             work.await?;
+            let next = NextRevision {
+                revision: self.state.next_revision.unwrap_or_default(),
+                run,
+                is_complete,
+            };
             let (schema, held) = (&self.target.schema, self.held());
-            let is_advanced = fence::advance(self.session, schema, held, run, is_complete).await?;
+            let is_advanced = fence::advance(self.session, schema, held, next).await?;
             is_advanced.then_some(()).ok_or_else(overtaken)
         })
         .await
@@ -399,8 +419,8 @@ impl<'a> Pass<'a> {
 
     /// Notes that it is there.
     async fn has_advanced(&mut self, run: i64) -> Result<(), PassError> {
+        self.state.revision = self.state.next_revision.take().unwrap_or_default();
         self.state.next_run = None;
-        self.state.revision += 1;
         self.state.run = run;
         self.state.published = Some(self.app.clock.now());
         self.save().await
@@ -547,11 +567,21 @@ fn overtaken() -> PassError {
     PassError::Refused("the source was published by somebody else meanwhile".to_owned())
 }
 
-fn new_claim() -> Result<String, PassError> {
-    let mut bytes = [0; 16];
+fn random<const N: usize>() -> Result<[u8; N], PassError> {
+    let mut bytes = [0; N];
     let filled = aws_lc_rs::rand::fill(&mut bytes);
     filled.map_err(|_| PassError::Refused("the system gives no random numbers".to_owned()))?;
-    Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
+    Ok(bytes)
+}
+
+fn new_claim() -> Result<String, PassError> {
+    Ok(format!("{:032x}", u128::from_le_bytes(random()?)))
+}
+
+/// Never that of a claim's first transaction, and never below 0.
+fn new_revision() -> Result<i64, PassError> {
+    let number = i64::from_le_bytes(random()?) & i64::MAX;
+    Ok(number.max(fence::FIRST_REVISION + 1))
 }
 
 fn host() -> String {

@@ -1,7 +1,7 @@
 //! What a source's row in a database means, compared with what is known here. Pure.
 
-use crate::postgres::fence::Fence;
-use crate::store::published::PublishedSource;
+use crate::postgres::fence::{FIRST_REVISION, Fence};
+use crate::store::published::{PublishedSource, UNKNOWN_REVISION};
 
 /// What to do first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,20 +34,26 @@ pub(super) fn standing(known: Option<&PublishedSource>, found: Option<&Fence>) -
         return Standing::Wanted;
     }
     if known.next_claim.as_ref() == Some(&found.claim) {
-        return Standing::Taken;
+        return match (found.revision, known.revision) {
+            // Runs of before the restore mean nothing.
+            (_, UNKNOWN_REVISION) => Standing::Restored,
+            (FIRST_REVISION, _) => Standing::Taken,
+            // It was known to be taken: the mirror was restored since.
+            _ => Standing::Restored,
+        };
     }
     if known.claim != found.claim {
         return Standing::Foreign;
     }
-    match known.next_run {
+    match known.next_revision {
         _ if known.revision == found.revision => Standing::Same,
-        Some(run) if known.revision + 1 == found.revision && run == found.run => {
-            Standing::Committed
-        }
+        Some(next) if next == found.revision => Standing::Committed,
         _ => Standing::Restored,
     }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,7 +72,7 @@ mod tests {
             for word in words {
                 match word.split_once('=') {
                     Some(("next_claim", claim)) => known.next_claim = Some(claim.to_owned()),
-                    Some(("next_run", run)) => known.next_run = run.parse().ok(),
+                    Some(("next", next)) => known.next_revision = next.parse().ok(),
                     _ => known.rebuild = true,
                 }
             }
@@ -92,13 +98,13 @@ mod tests {
             ("as it was left", "a", Some(("a", 5, 50)), Standing::Same),
             (
                 "not committed",
-                "a next_run=60",
+                "a next=6",
                 Some(("a", 5, 50)),
                 Standing::Same,
             ),
             (
                 "lost answer",
-                "a next_run=60",
+                "a next=6",
                 Some(("a", 6, 60)),
                 Standing::Committed,
             ),
@@ -111,8 +117,8 @@ mod tests {
             ("restored here", "a", Some(("a", 9, 90)), Standing::Restored),
             (
                 "restored here to an attempt",
-                "a next_run=60",
-                Some(("a", 6, 61)),
+                "a next=6",
+                Some(("a", 7, 61)),
                 Standing::Restored,
             ),
             (
@@ -120,6 +126,12 @@ mod tests {
                 "a next_claim=c",
                 Some(("c", 1, 70)),
                 Standing::Taken,
+            ),
+            (
+                "taken, and restored here",
+                "a next_claim=c",
+                Some(("c", 9, 70)),
+                Standing::Restored,
             ),
             (
                 "not taken",

@@ -16,11 +16,11 @@ use crate::model::AuditedAction;
 use crate::permissions::Actor;
 use crate::permissions::readers::put_file_right;
 use crate::replacement::sync_folder;
-use crate::store::audit;
 use crate::store::database::reader;
 use crate::store::error::StoreError;
 use crate::store::mirror_lock::lock_mirror;
 use crate::store::schema;
+use crate::store::{audit, published};
 
 /// What was done.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ pub fn restore(
         });
     }
     prepare(copy.path())?;
-    keep_audit(copy.path(), mirror, by, now)?;
+    keep_records(copy.path(), mirror, by, now)?;
     let erased_again = erase_again(copy.path())?;
     // Freed space of the first copy holds what was erased.
     let copy = match erased_again {
@@ -122,14 +122,19 @@ fn prepare(copy: &Path) -> Result<(), StoreError> {
         .map_err(|(_, error)| StoreError::sql("prepare the copy")(error))
 }
 
-/// Takes over what was recorded since the backup, and records the restore. A damaged mirror must not prevent its
+/// Takes over what was recorded since the backup and what names the mirror elsewhere, and records the restore. A damaged mirror must not prevent its
 /// replacement, so what cannot be read of it is lost.
-fn keep_audit(copy: &Path, mirror: &Path, by: &Actor, now: Timestamp) -> Result<(), StoreError> {
+fn keep_records(copy: &Path, mirror: &Path, by: &Actor, now: Timestamp) -> Result<(), StoreError> {
     let connection = Connection::open(copy).map_err(StoreError::sql("open the copy"))?;
     if mirror.exists()
         && let Err(error) = audit::copy_newer(&connection, mirror)
     {
         tracing::warn!("what was recorded in rollbook_audit since the backup is lost: {error}");
+    }
+    if mirror.exists()
+        && let Err(error) = published::keep_claims(&connection, mirror)
+    {
+        tracing::warn!("published databases may take the mirror for another one: {error}");
     }
     audit::record(&connection, by, AuditedAction::Restore, "mirror", now)
 }

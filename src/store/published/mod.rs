@@ -1,12 +1,13 @@
 //! What is known of published databases: how far each source is in each, and which tables must be compared.
 //!
-//! A database has a row for each source with a claim, a random text that names this mirror, and a revision, which every
-//! transaction that changes tables increments. Both are known here too; where they differ, the database or the mirror was
+//! A database has a row for each source with a claim, a random text that names this mirror, and a revision, a random number that
+//! every transaction that changes tables sets anew. Both are known here too; where they differ, the database or the mirror was
 //! restored, and everything is compared (cluster-protocol.md 1 to 4).
 
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -27,7 +28,9 @@ pub struct PublishedSource {
     pub revision: i64,
     /// The tables hold what the mirror held after this run.
     pub run: i64,
-    /// The same of the transaction after it, which may be there.
+    /// That of the transaction after it, which may be there.
+    pub next_revision: Option<i64>,
+    /// And its run.
     pub next_run: Option<i64>,
     /// Whether a person wants everything compared, whoever published the source last.
     pub rebuild: bool,
@@ -60,10 +63,13 @@ pub struct PublishedStream {
     pub purged: Option<String>,
 }
 
+/// The revision of a mirror that was restored: none that a database has.
+pub const UNKNOWN_REVISION: i64 = -1;
+
 /// Everything of one database, by source.
 pub type PublishedSources = BTreeMap<SourceName, PublishedSource>;
 
-const SOURCE_COLUMNS: &str = "claim, next_claim, revision, run, next_run, rebuild, checked, \
+const SOURCE_COLUMNS: &str = "claim, next_claim, revision, run, next_revision, next_run, rebuild, checked, \
                               published, attempts, due, failed, message";
 
 /// How far the sources are in a database.
@@ -76,7 +82,7 @@ pub fn sources(
 ) -> Result<PublishedSources, StoreError> {
     let sql = format!("SELECT {SOURCE_COLUMNS}, source FROM rollbook_published WHERE publish = ?1");
     let found = connection.prepare_cached(&sql).and_then(|mut statement| {
-        let rows = statement.query_map([publish], |row| Ok((row.get(12)?, source_of(row)?)))?;
+        let rows = statement.query_map([publish], |row| Ok((row.get(13)?, source_of(row)?)))?;
         rows.collect()
     });
     found.map_err(StoreError::sql("read what is published"))
@@ -108,14 +114,15 @@ fn source_of(row: &Row<'_>) -> rusqlite::Result<PublishedSource> {
         next_claim: row.get(1)?,
         revision: row.get(2)?,
         run: row.get(3)?,
-        next_run: row.get(4)?,
-        rebuild: row.get(5)?,
-        checked: time(row.get(6)?),
-        published: time(row.get(7)?),
-        attempts: row.get(8)?,
-        due: time(row.get(9)?),
-        failed: time(row.get(10)?),
-        message: row.get(11)?,
+        next_revision: row.get(4)?,
+        next_run: row.get(5)?,
+        rebuild: row.get(6)?,
+        checked: time(row.get(7)?),
+        published: time(row.get(8)?),
+        attempts: row.get(9)?,
+        due: time(row.get(10)?),
+        failed: time(row.get(11)?),
+        message: row.get(12)?,
     })
 }
 
@@ -132,7 +139,7 @@ pub fn save_source(
     let time = |time: Option<Timestamp>| time.map(scalar::to_canonical);
     let sql = format!(
         "INSERT OR REPLACE INTO rollbook_published (publish, source, {SOURCE_COLUMNS}) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
     );
     let saved = connection.prepare_cached(&sql).and_then(|mut statement| {
         statement.execute(params![
@@ -142,6 +149,7 @@ pub fn save_source(
             state.next_claim,
             state.revision,
             state.run,
+            state.next_revision,
             state.next_run,
             state.rebuild,
             time(state.checked),
@@ -155,6 +163,23 @@ pub fn save_source(
     saved
         .map(drop)
         .map_err(StoreError::sql("record what is published"))
+}
+
+/// Takes the claims of another mirror over, which this one, restored from a backup, takes the place of. Its revision is not that of
+/// any transaction, so everything is compared.
+pub(super) fn keep_claims(connection: &Connection, from: &Path) -> Result<(), StoreError> {
+    let what = StoreError::sql("keep what names this mirror in published databases");
+    connection
+        .execute("ATTACH ?1 AS previous", [from.to_string_lossy()])
+        .map_err(&what)?;
+    let copied = connection.execute(
+        "INSERT OR REPLACE INTO rollbook_published \
+         (publish, source, claim, next_claim, revision, run, rebuild, attempts) \
+         SELECT publish, source, claim, next_claim, ?1, 0, rebuild, 0 FROM previous.rollbook_published",
+        [UNKNOWN_REVISION],
+    );
+    let detached = connection.execute_batch("DETACH previous");
+    copied.and(detached).map_err(what)
 }
 
 /// How far a source's streams are.
