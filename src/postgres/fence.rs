@@ -200,22 +200,8 @@ pub struct NextRevision {
     pub revision: i64,
     /// The run after which the mirror held what the tables hold then.
     pub run: i64,
-    /// Whether all tables are filled.
-    pub is_complete: bool,
-}
-
-/// Locks the row for the rest of the transaction, if it is as it was left.
-pub async fn hold(session: &Session, schema: &str, held: Held<'_>) -> Result<bool, DatabaseError> {
-    let sql = format!(
-        "UPDATE {}.{SOURCES} SET published = clock_timestamp() WHERE source = $1 AND claim = $2 AND revision = $3",
-        quote(schema)
-    );
-    let values = [
-        (&held.source as _, Type::TEXT),
-        (&held.claim as _, Type::TEXT),
-        (&held.revision as _, Type::INT8),
-    ];
-    Ok(session.execute(&sql, &values).await? == 1)
+    /// Whether all tables are filled; `None` leaves what was said before.
+    pub is_complete: Option<bool>,
 }
 
 /// Sets the next revision, if the row is as it was left.
@@ -226,7 +212,7 @@ pub async fn advance(
     next: NextRevision,
 ) -> Result<bool, DatabaseError> {
     let sql = format!(
-        "UPDATE {}.{SOURCES} SET revision = $4, run = $5, complete = $6, published = clock_timestamp() \
+        "UPDATE {}.{SOURCES} SET revision = $4, run = $5, complete = coalesce($6, complete), published = clock_timestamp() \
          WHERE source = $1 AND claim = $2 AND revision = $3",
         quote(schema)
     );

@@ -9,7 +9,7 @@ mod view;
 
 use tokio_postgres::types::Type;
 
-use self::plan::{ActualTable, Change, Others, plan};
+use self::plan::{ActualTable, Change, Others, is_ours, plan};
 pub use self::plan::{TargetColumn, type_of};
 pub use self::view::ComboColumns;
 use super::error::DatabaseError;
@@ -202,7 +202,11 @@ pub async fn find(
             let column = columns.iter().find(|column| column.name == name);
             column.map(|column| column.kind.clone())
         };
-        let types = table.columns.iter().map(|column| kind(&column.name));
+        // A cast to what somebody else made of a column may cut values.
+        let types = table.columns.iter().map(|column| {
+            let kind = kind(&column.name)?;
+            is_ours(&kind, column.kind).then_some(kind)
+        });
         let Some(types) = types.collect() else {
             return Err(DatabaseError::OtherColumns(name));
         };

@@ -386,6 +386,7 @@ CREATE TABLE rollbook_published (
   source TEXT NOT NULL,
   claim TEXT NOT NULL,
   next_claim TEXT,
+  former TEXT NOT NULL DEFAULT '',
   revision INTEGER NOT NULL,
   run INTEGER NOT NULL,
   next_revision INTEGER,

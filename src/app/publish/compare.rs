@@ -14,6 +14,8 @@ use crate::store::published::{PublishedStream, chunks_as_of};
 /// Where a comparison continues.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor {
+    /// How many erasures there were when it began: rows that were compared before a later one may be an erased person's.
+    erasures: i64,
     /// Whether the table of rows is done.
     is_history: bool,
     /// The last key that is done.
@@ -25,12 +27,19 @@ impl Pass<'_> {
     pub(super) async fn compare_if_due(&mut self, table: &Table) -> Result<(), PassError> {
         let known = self.stream(&table.stream);
         let erasures = known.erasures;
-        let mut cursor = match &known.compare {
-            _ if erasures > known.erased => Cursor::default(),
-            // What cannot be read is begun anew.
-            Some(text) => serde_json::from_str(text).unwrap_or_default(),
-            None => return Ok(()),
-        };
+        if known.compare.is_none() && erasures == known.erased {
+            return Ok(());
+        }
+        // What cannot be read is begun anew.
+        let begun = known.compare.as_deref().map(serde_json::from_str::<Cursor>);
+        let begun = begun
+            .and_then(Result::ok)
+            .filter(|begun| begun.erasures == erasures);
+        let mut cursor = begun.unwrap_or(Cursor {
+            erasures,
+            ..Cursor::default()
+        });
+        self.begin_comparing().await?;
         let targets = self.targets(table).await?;
         for target in &targets {
             let is_history = target.table.part == PublishedPart::History;
@@ -41,6 +50,7 @@ impl Pass<'_> {
                 cursor = Cursor {
                     is_history,
                     after: None,
+                    erasures,
                 };
             }
             self.compare_table(table, target, &mut cursor).await?;
@@ -73,7 +83,7 @@ impl Pass<'_> {
         let mut chunk = reading.next().await?;
         if chunk.is_none() {
             match cursor.after.as_deref() {
-                None => self.empty(target).await?,
+                None => self.empty(table, target).await?,
                 Some(after) => {
                     let none = RowChunk::of_width(target.table.columns.len());
                     let behind = KeyRange {
@@ -81,6 +91,8 @@ impl Pass<'_> {
                         through: None,
                     };
                     self.put(target, &none, behind).await?;
+                    self.has_compared(&table.stream, self.stream(&table.stream))
+                        .await?;
                 }
             }
         }
@@ -98,7 +110,7 @@ impl Pass<'_> {
                 compare: serde_json::to_string(&cursor).ok(),
                 ..self.stream(&table.stream)
             };
-            self.save_stream(&table.stream, compared).await?;
+            self.has_compared(&table.stream, compared).await?;
             chunk = next;
         }
         Ok(())
@@ -110,23 +122,26 @@ impl Pass<'_> {
         chunk: &RowChunk,
         range: KeyRange<'_>,
     ) -> Result<(), PassError> {
-        self.fenced(async {
+        let work = async {
             let rows = self.rows(target);
             rows.remove_others(chunk, range).await?;
             rows.write(chunk, true).await?;
             Ok(())
-        })
-        .await
+        };
+        self.advance_with(self.state.run, None, work).await
     }
 
     /// Removes all rows of the source, some in each transaction.
-    async fn empty(&self, target: &TargetTable) -> Result<(), PassError> {
-        while self
-            .fenced(async { Ok(self.rows(target).remove_some().await?) })
-            .await?
-            > 0
-        {}
-        Ok(())
+    async fn empty(&mut self, table: &Table, target: &TargetTable) -> Result<(), PassError> {
+        loop {
+            let work = async { Ok(self.rows(target).remove_some().await?) };
+            let removed = self.advance_with(self.state.run, None, work).await?;
+            self.has_compared(&table.stream, self.stream(&table.stream))
+                .await?;
+            if removed == 0 {
+                return Ok(());
+            }
+        }
     }
 
     /// Rows that were removed stay in the files until then.

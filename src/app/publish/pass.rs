@@ -16,8 +16,7 @@ use crate::setup::files::PublishConfig;
 use crate::setup::{Setup, lookups};
 use crate::store::StoreError;
 use crate::store::published::{
-    self, PublishedChange, PublishedSource, PublishedStream, UNKNOWN_REVISION, changed_chunks,
-    oldest,
+    self, PublishedChange, PublishedSource, PublishedStream, changed_chunks, oldest,
 };
 use crate::store::queries::Reader;
 
@@ -91,7 +90,8 @@ impl<'a> Pass<'a> {
         for table in tables {
             self.compare_if_due(table).await?;
         }
-        self.publish_changes(tables).await?;
+        // First what was announced, then what came after it.
+        while self.publish_changes(tables).await? {}
         for table in tables {
             self.follow_purge(table).await?;
         }
@@ -151,18 +151,9 @@ impl<'a> Pass<'a> {
             );
         }
         let run = self.newest_complete()?;
-        // A claim that was sent may still arrive, and must not be a stranger's then.
-        let claim = match self.state.next_claim.take() {
-            Some(claim) if found.as_ref().is_none_or(|found| found.claim != claim) => claim,
-            // It has arrived: it is ours, and another one follows.
-            Some(claim) => {
-                self.state.claim = claim;
-                self.state.revision = UNKNOWN_REVISION;
-                new_claim()?
-            }
-            None => new_claim()?,
-        };
-        self.state.next_claim = Some(claim.clone());
+        let claim = new_claim()?;
+        let unknown = self.state.next_claim.replace(claim.clone());
+        self.state.former.extend(unknown);
         self.save().await?;
         let new = NewClaim {
             source: self.source.as_str(),
@@ -180,7 +171,8 @@ impl<'a> Pass<'a> {
 
     /// The claim is there: everything is laid out and compared.
     async fn has_taken(&mut self, claim: String, run: i64) -> Result<(), PassError> {
-        self.state.claim = claim;
+        let former = std::mem::replace(&mut self.state.claim, claim);
+        self.state.former.push(former);
         (self.state.revision, self.state.run) = (fence::FIRST_REVISION, run);
         self.state.next_claim = None;
         (self.state.next_revision, self.state.next_run) = (None, None);
@@ -191,6 +183,8 @@ impl<'a> Pass<'a> {
                 let anew = PublishedStream {
                     definition: String::new(),
                     compare: Some(String::new()),
+                    // People may be back.
+                    erased: 0,
                     ..known
                 };
                 published::save_stream(connection, &name, (&source, &stream), &anew)?;
@@ -260,6 +254,13 @@ impl<'a> Pass<'a> {
                 tables: &parts,
                 combos: combos.as_ref(),
             };
+            // Whatever happens next, also if the definition becomes the known one again.
+            let open = PublishedStream {
+                definition: String::new(),
+                compare: Some(String::new()),
+                ..known.clone()
+            };
+            self.save_stream(&table.stream, open).await?;
             let made = layout::lay_out(self.session, self.target, layout).await?;
             self.targets.insert(table.stream.clone(), made);
             let is_same_shape = shape(&known.definition) == shape(&definition);
@@ -346,19 +347,6 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Runs `work` in a transaction that commits only if nobody else published meanwhile.
-    pub(super) async fn fenced<T>(
-        &self,
-        work: impl Future<Output = Result<T, PassError>>,
-    ) -> Result<T, PassError> {
-        self.transaction(async {
-            let done = work.await?;
-            let is_held = fence::hold(self.session, &self.target.schema, self.held()).await?;
-            is_held.then_some(done).ok_or_else(overtaken)
-        })
-        .await
-    }
-
     async fn transaction<T>(
         &self,
         work: impl Future<Output = Result<T, PassError>>,
@@ -382,8 +370,34 @@ impl<'a> Pass<'a> {
     /// A new revision without other statements in its transaction.
     pub(super) async fn advance(&mut self, run: i64) -> Result<(), PassError> {
         self.announce(run).await?;
-        self.advance_with(run, async { Ok(()) }).await?;
+        let is_complete = self.streams.values().all(|stream| stream.compare.is_none());
+        self.advance_with(run, Some(is_complete), async { Ok(()) })
+            .await?;
         self.has_advanced(run).await
+    }
+
+    /// What comparisons send from now on may be there with the next revision.
+    pub(super) async fn begin_comparing(&mut self) -> Result<(), PassError> {
+        self.announce(self.state.run).await
+    }
+
+    /// Notes that a part of a comparison is there, from where on it continues, and what the next part makes of the source.
+    pub(super) async fn has_compared(
+        &mut self,
+        stream: &StreamName,
+        compared: PublishedStream,
+    ) -> Result<(), PassError> {
+        let next = new_revision()?;
+        let revision = self.state.next_revision.replace(next);
+        self.state.revision = revision.unwrap_or_default();
+        self.streams.insert(stream.clone(), compared.clone());
+        let (name, source, stream) = (self.name.clone(), self.source.clone(), stream.clone());
+        let state = self.state.clone();
+        let save = move |connection: &mut _| {
+            published::save_source(connection, &name, &source, &state)?;
+            published::save_stream(connection, &name, (&source, &stream), &compared)
+        };
+        Ok(self.app.store().write(save).await?)
     }
 
     /// Notes what the next transaction makes of the source, before it is sent: its answer may be lost. The revision is one that no
@@ -396,15 +410,16 @@ impl<'a> Pass<'a> {
         self.save().await
     }
 
-    /// Runs `work` and sets the next revision, in one transaction.
-    async fn advance_with(
+    /// Runs `work` and sets the next revision, in one transaction that commits only if nobody else published meanwhile.
+    /// `is_complete` is what is said of the tables then; `None` for what was said before.
+    pub(super) async fn advance_with<T>(
         &self,
         run: i64,
-        work: impl Future<Output = Result<(), PassError>>,
-    ) -> Result<(), PassError> {
-        let is_complete = self.streams.values().all(|stream| stream.compare.is_none());
+        is_complete: Option<bool>,
+        work: impl Future<Output = Result<T, PassError>>,
+    ) -> Result<T, PassError> {
         self.transaction(async {
-            work.await?;
+            let done = work.await?;
             let next = NextRevision {
                 revision: self.state.next_revision.unwrap_or_default(),
                 run,
@@ -412,7 +427,7 @@ impl<'a> Pass<'a> {
             };
             let (schema, held) = (&self.target.schema, self.held());
             let is_advanced = fence::advance(self.session, schema, held, next).await?;
-            is_advanced.then_some(()).ok_or_else(overtaken)
+            is_advanced.then_some(done).ok_or_else(overtaken)
         })
         .await
     }
@@ -426,8 +441,8 @@ impl<'a> Pass<'a> {
         self.save().await
     }
 
-    /// Publishes what runs changed, in one transaction with the new position.
-    async fn publish_changes(&mut self, tables: &[Table]) -> Result<(), PassError> {
+    /// Publishes what runs changed, in one transaction with the new position. Returns whether there was something.
+    async fn publish_changes(&mut self, tables: &[Table]) -> Result<bool, PassError> {
         let after = self.state.run;
         let (through, changed, lag) = {
             let reader = self.app.store().reader()?;
@@ -444,7 +459,7 @@ impl<'a> Pass<'a> {
             )
         };
         if through <= after || lag.runs == 0 {
-            return Ok(());
+            return Ok(false);
         }
         let changed = tables
             .iter()
@@ -487,8 +502,9 @@ impl<'a> Pass<'a> {
             }
             Ok(())
         };
-        self.advance_with(through, work).await?;
-        self.has_advanced(through).await
+        self.advance_with(through, None, work).await?;
+        self.has_advanced(through).await?;
+        Ok(true)
     }
 
     async fn apply(
@@ -555,7 +571,7 @@ impl<'a> Pass<'a> {
             }
             Ok(())
         };
-        self.advance_with(run, work).await?;
+        self.advance_with(run, None, work).await?;
         self.has_advanced(run).await?;
         self.save_stream(&table.stream, PublishedStream { purged, ..known })
             .await

@@ -42,6 +42,9 @@ pub(super) fn standing(known: Option<&PublishedSource>, found: Option<&Fence>) -
             _ => Standing::Restored,
         };
     }
+    if known.former.contains(&found.claim) {
+        return Standing::Restored;
+    }
     if known.claim != found.claim {
         return Standing::Foreign;
     }
@@ -73,6 +76,7 @@ mod tests {
                 match word.split_once('=') {
                     Some(("next_claim", claim)) => known.next_claim = Some(claim.to_owned()),
                     Some(("next", next)) => known.next_revision = next.parse().ok(),
+                    Some(("former", claim)) => known.former.push(claim.to_owned()),
                     _ => known.rebuild = true,
                 }
             }
@@ -144,6 +148,18 @@ mod tests {
                 "a next_claim=c",
                 Some(("b", 1, 1)),
                 Standing::Foreign,
+            ),
+            (
+                "restored to before a claim",
+                "a former=b former=c",
+                Some(("b", 5, 50)),
+                Standing::Restored,
+            ),
+            (
+                "a claim that was given up, late",
+                "a next_claim=c former=b",
+                Some(("b", 1, 70)),
+                Standing::Restored,
             ),
             ("wanted", "a rebuild", Some(("b", 5, 50)), Standing::Wanted),
             (

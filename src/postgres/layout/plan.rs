@@ -22,6 +22,11 @@ pub fn type_of(kind: Kind) -> &'static str {
     }
 }
 
+/// Whether a column of this kind may have a type.
+pub(super) fn is_ours(found: &str, kind: Kind) -> bool {
+    found == type_of(kind) || found == COMMON
+}
+
 /// A column as the database has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetColumn {
@@ -80,7 +85,7 @@ pub(super) struct Plan {
     pub emptied: Vec<String>,
     /// The types of the columns afterwards, in the order of the columns.
     pub types: Vec<String>,
-    /// Whether values of other sources are lost.
+    /// Whether values of other sources are lost, or spelled as those sources would not.
     pub is_lossy: bool,
     /// Whether the key is another one than that of other sources.
     pub is_refused: bool,
@@ -141,7 +146,11 @@ pub(super) fn plan(actual: Option<&ActualTable>, table: &PublishedTable, others:
         match actual.columns.iter().find(|one| one.name == name) {
             None => changes.push(Change::Add { column: name, kind }),
             Some(found) if found.kind == kind => {}
-            Some(_) if kind == COMMON => changes.push(Change::ToText { column: name }),
+            Some(_) if kind == COMMON => {
+                // Theirs have the database's spelling then.
+                is_lossy |= others.types.contains_key(&name);
+                changes.push(Change::ToText { column: name });
+            }
             Some(_) => {
                 is_lossy |= others.types.contains_key(&name);
                 changes.push(Change::Replace { column: name, kind });
@@ -257,7 +266,7 @@ mod tests {
                 "born text",
                 "",
             ),
-            (Some(same.clone()), "born text", "ToText born"),
+            (Some(same.clone()), "born text", "ToText born, lossy"),
             (
                 Some(same.replace("born date", "born bigint")),
                 "born date",

@@ -24,6 +24,9 @@ pub struct PublishedSource {
     pub claim: String,
     /// The claim that may have taken its place: what was sent, and not yet known to be there.
     pub next_claim: Option<String>,
+    /// Claims before it, the last one at the end, also those of which it was never known whether they were there: a restored
+    /// database has one of them, and so has one in which a transaction took effect late.
+    pub former: Vec<String>,
     /// That of the last transaction that is known to be there.
     pub revision: i64,
     /// The tables hold what the mirror held after this run.
@@ -70,7 +73,10 @@ pub const UNKNOWN_REVISION: i64 = -1;
 pub type PublishedSources = BTreeMap<SourceName, PublishedSource>;
 
 const SOURCE_COLUMNS: &str = "claim, next_claim, revision, run, next_revision, next_run, rebuild, checked, \
-                              published, attempts, due, failed, message";
+                              published, attempts, due, failed, message, former";
+
+/// Former claims that are remembered.
+const FORMER: usize = 100;
 
 /// How far the sources are in a database.
 ///
@@ -82,7 +88,7 @@ pub fn sources(
 ) -> Result<PublishedSources, StoreError> {
     let sql = format!("SELECT {SOURCE_COLUMNS}, source FROM rollbook_published WHERE publish = ?1");
     let found = connection.prepare_cached(&sql).and_then(|mut statement| {
-        let rows = statement.query_map([publish], |row| Ok((row.get(13)?, source_of(row)?)))?;
+        let rows = statement.query_map([publish], |row| Ok((row.get(14)?, source_of(row)?)))?;
         rows.collect()
     });
     found.map_err(StoreError::sql("read what is published"))
@@ -123,6 +129,10 @@ fn source_of(row: &Row<'_>) -> rusqlite::Result<PublishedSource> {
         due: time(row.get(10)?),
         failed: time(row.get(11)?),
         message: row.get(12)?,
+        former: {
+            let claims: String = row.get(13)?;
+            claims.split_whitespace().map(str::to_owned).collect()
+        },
     })
 }
 
@@ -139,7 +149,7 @@ pub fn save_source(
     let time = |time: Option<Timestamp>| time.map(scalar::to_canonical);
     let sql = format!(
         "INSERT OR REPLACE INTO rollbook_published (publish, source, {SOURCE_COLUMNS}) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
     );
     let saved = connection.prepare_cached(&sql).and_then(|mut statement| {
         statement.execute(params![
@@ -158,6 +168,7 @@ pub fn save_source(
             time(state.due),
             time(state.failed),
             state.message,
+            state.former[state.former.len().saturating_sub(FORMER)..].join(" "),
         ])
     });
     saved
@@ -174,8 +185,8 @@ pub(super) fn keep_claims(connection: &Connection, from: &Path) -> Result<(), St
         .map_err(&what)?;
     let copied = connection.execute(
         "INSERT OR REPLACE INTO rollbook_published \
-         (publish, source, claim, next_claim, revision, run, rebuild, attempts) \
-         SELECT publish, source, claim, next_claim, ?1, 0, rebuild, 0 FROM previous.rollbook_published",
+         (publish, source, claim, next_claim, former, revision, run, rebuild, attempts) \
+         SELECT publish, source, claim, next_claim, former, ?1, 0, rebuild, 0 FROM previous.rollbook_published",
         [UNKNOWN_REVISION],
     );
     let detached = connection.execute_batch("DETACH previous");

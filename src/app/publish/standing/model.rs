@@ -17,8 +17,8 @@ struct Rules {
     is_fenced: bool,
     /// A restored mirror or database is noticed by the revision.
     compares_revision: bool,
-    /// An attempt that may still take effect is made again as it was.
-    repeats_attempt: bool,
+    /// Claims that were given up, or followed by another, are known to be our own.
+    remembers_claims: bool,
     /// No two attempts set the same revision.
     has_own_revisions: bool,
 }
@@ -26,7 +26,7 @@ struct Rules {
 const ALL: Rules = Rules {
     is_fenced: true,
     compares_revision: true,
-    repeats_attempt: true,
+    remembers_claims: true,
     has_own_revisions: true,
 };
 
@@ -42,6 +42,8 @@ struct Mirror {
 struct Known {
     claim: u8,
     next_claim: Option<u8>,
+    /// A bit for each.
+    former: u8,
     revision: i64,
     run: i64,
     /// Revision and run.
@@ -143,6 +145,10 @@ impl State {
         let known = self.mirror.known.as_ref().map(|known| PublishedSource {
             claim: claim(known.claim),
             next_claim: known.next_claim.map(claim),
+            former: (0..8)
+                .filter(|one| known.former & (1 << one) != 0)
+                .map(claim)
+                .collect(),
             revision: known.revision,
             run: known.run,
             next_revision: known.next.map(|(revision, _)| revision),
@@ -184,6 +190,7 @@ impl State {
                     claim,
                     revision,
                     run: self.newest(),
+                    former: known.former | 1 << known.claim,
                     is_comparing: true,
                     ..Known::default()
                 };
@@ -207,17 +214,13 @@ impl State {
                 )
             }
             (_, found) => {
-                let again = known.next_claim.filter(|claim| {
-                    rules.repeats_attempt && found.is_none_or(|(found, ..)| found != *claim)
-                });
-                next.claims += u8::from(again.is_none());
-                let claim = again.unwrap_or(next.claims);
-                let mut known = known;
-                // One that has arrived is ours, and another one follows.
-                if let (Some(arrived), None) = (known.next_claim, again) {
-                    (known.claim, known.revision) = (arrived, UNKNOWN_REVISION);
+                next.claims += 1;
+                let (claim, mut known) = (next.claims, known);
+                if let Some(unknown) = known.next_claim.replace(claim)
+                    && rules.remembers_claims
+                {
+                    known.former |= 1 << unknown;
                 }
-                known.next_claim = Some(claim);
                 next.mirror.known = Some(known);
                 let flight = Flight {
                     expects: found.map(|(claim, revision, _)| (claim, revision)),
@@ -231,9 +234,9 @@ impl State {
 
     fn publish(&self, known: Known, rules: Rules) -> (Self, Option<Flight>) {
         let mut next = self.clone();
-        let again = known.next.filter(|(_, run)| {
-            rules.repeats_attempt && (known.is_comparing == (*run == known.run))
-        });
+        // What was announced is made again as it was.
+        let is_again = |run: i64| known.is_comparing == (run == known.run);
+        let again = known.next.filter(|(_, run)| is_again(*run));
         let run = match known.is_comparing {
             true => known.run,
             false => again.map_or_else(|| self.newest(), |(_, run)| run),
@@ -292,10 +295,12 @@ impl State {
     fn answered(&mut self, flight: &Flight) {
         let (claim, revision, run) = flight.sets;
         let is_taking = flight.content.is_none();
+        let known = self.mirror.known.take().unwrap_or_default();
         self.mirror.known = Some(Known {
             claim,
             revision,
             run,
+            former: known.former | 1 << known.claim,
             is_comparing: is_taking,
             ..Known::default()
         });
@@ -370,15 +375,18 @@ impl State {
                     next.mirror.known = known.map(|known| Known {
                         claim: known.claim,
                         next_claim: known.next_claim,
+                        former: known.former,
                         revision: UNKNOWN_REVISION,
                         ..Known::default()
                     });
                     next.restores -= 1;
                 });
-                // On another disk there is the backup alone.
-                if self.mirror.known.as_ref().map(|known| known.claim)
-                    == backup.known.as_ref().map(|known| known.claim)
-                {
+                // On another disk there is the backup alone; a person must say so if claims were made since.
+                let claims = |mirror: &Mirror| {
+                    let known = mirror.known.as_ref();
+                    known.map(|known| (known.claim, known.next_claim, known.former))
+                };
+                if claims(&self.mirror) == claims(backup) {
                     add(&|next| {
                         next.mirror = backup.clone();
                         next.restores -= 1;
@@ -451,25 +459,47 @@ fn every_history_ends_with_the_same_rows() {
 /// Without any of its rules the protocol is wrong, and the search says how.
 #[test]
 fn each_rule_is_needed() {
-    for rules in [
-        Rules {
-            is_fenced: false,
-            ..ALL
-        },
-        Rules {
-            compares_revision: false,
-            ..ALL
-        },
-        Rules {
-            repeats_attempt: false,
-            ..ALL
-        },
-        Rules {
-            has_own_revisions: false,
-            ..ALL
-        },
+    let few_runs = Bounds {
+        runs: 1,
+        revisions: 1,
+        ..SMALL
+    };
+    let claims_only = Bounds {
+        made: 1,
+        claims: 3,
+        ..few_runs
+    };
+    for (rules, bounds) in [
+        (
+            Rules {
+                is_fenced: false,
+                ..ALL
+            },
+            SMALL,
+        ),
+        (
+            Rules {
+                compares_revision: false,
+                ..ALL
+            },
+            SMALL,
+        ),
+        (
+            Rules {
+                remembers_claims: false,
+                ..ALL
+            },
+            claims_only,
+        ),
+        (
+            Rules {
+                has_own_revisions: false,
+                ..ALL
+            },
+            few_runs,
+        ),
     ] {
-        let (fault, _) = search(rules, LARGE);
+        let (fault, _) = search(rules, bounds);
         assert!(fault.is_some(), "{rules:?}");
     }
 }
