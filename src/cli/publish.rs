@@ -240,6 +240,7 @@ fn verify_text(found: &BTreeMap<SourceName, PublishVerification>, width: Option<
         right("missing"),
         right("different"),
         right("extra"),
+        right("left out"),
         note(""),
     ]);
     let count = |number: u64| match number {
@@ -249,9 +250,9 @@ fn verify_text(found: &BTreeMap<SourceName, PublishVerification>, width: Option<
     for (source, found) in found {
         let tables = match found {
             PublishVerification::Unknown(why) => {
-                let mut cells: [String; 8] = Default::default();
+                let mut cells: [String; 9] = Default::default();
                 cells[0] = source.to_string();
-                cells[7].clone_from(why);
+                cells[8].clone_from(why);
                 table.row(cells);
                 continue;
             }
@@ -266,6 +267,7 @@ fn verify_text(found: &BTreeMap<SourceName, PublishVerification>, width: Option<
                 count(one.missing),
                 count(one.different),
                 count(one.extra),
+                count(one.left_out),
                 if one.is_same() { "same" } else { "DIFFERENT" }.to_owned(),
             ]);
         }

@@ -3,6 +3,8 @@
 //! A stream has two: its rows, and their old versions. Rows travel by column and as the texts that the mirror has, so that
 //! one statement takes a whole chunk and its types are the database's.
 
+use std::borrow::Cow;
+
 use super::combo::Reference;
 use super::row::Kind;
 use super::table::Table;
@@ -32,9 +34,10 @@ pub struct PublishedColumn {
 impl PublishedColumn {
     /// Its name in the mirror.
     pub fn mirrored_name(&self) -> &str {
-        match self.name.as_str() {
-            RENAMED_SOURCE => SOURCE_COLUMN,
-            name => name,
+        let renamed = self.name.strip_prefix('_');
+        match renamed.filter(|name| TAKEN.contains(name)) {
+            Some(name) => name,
+            None => &self.name,
         }
     }
 }
@@ -56,8 +59,17 @@ pub const VERSION_NUMBER: &str = "_n";
 /// The column that the publisher adds in front of all others.
 pub const SOURCE_COLUMN: &str = "source";
 
-/// What a connector's column of that name is called instead; no connector's column begins with an underscore by itself.
-const RENAMED_SOURCE: &str = "_source";
+/// Names that a connector's column cannot have in the database, those of PostgreSQL's own columns too: it gets an underscore in
+/// front, with which no connector's column begins by itself.
+const TAKEN: [&str; 7] = [
+    SOURCE_COLUMN,
+    "ctid",
+    "xmin",
+    "xmax",
+    "cmin",
+    "cmax",
+    "tableoid",
+];
 
 impl PublishedTable {
     /// The table of a stream's rows.
@@ -114,7 +126,7 @@ fn connector_columns(table: &Table) -> Vec<PublishedColumn> {
     let columns = table.columns.iter();
     let column = columns.map(|column| PublishedColumn {
         name: match column.name.as_str() {
-            SOURCE_COLUMN => RENAMED_SOURCE.to_owned(),
+            name if TAKEN.contains(&name) => format!("_{name}"),
             name => name.to_owned(),
         },
         kind: column.kind,
@@ -167,6 +179,26 @@ impl RowChunk {
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Without the rows whose values in some columns have more bytes together; all of it where there is none.
+    pub fn shorter(&self, columns: &[usize], most: usize) -> Cow<'_, Self> {
+        let length = |row: usize| -> usize {
+            let values = columns
+                .iter()
+                .filter_map(|column| self.columns.get(*column)?.get(row)?.as_ref());
+            values.map(String::len).sum()
+        };
+        let kept: Vec<usize> = (0..self.len()).filter(|row| length(*row) <= most).collect();
+        if kept.len() == self.len() {
+            return Cow::Borrowed(self);
+        }
+        let of_column =
+            |values: &Vec<Option<String>>| kept.iter().map(|row| values[*row].clone()).collect();
+        Cow::Owned(Self {
+            columns: self.columns.iter().map(of_column).collect(),
+            bytes: self.bytes,
+        })
     }
 
     /// The values of some columns in the last row.

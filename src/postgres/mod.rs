@@ -11,6 +11,7 @@ pub mod layout;
 pub mod rows;
 pub mod session;
 mod tls;
+mod values;
 
 pub use address::Address;
 pub use error::DatabaseError;

@@ -1,7 +1,11 @@
 //! Rows of one source in a table: written, removed, compared. A statement takes a whole chunk as arrays of texts, one a
 //! column, and the database converts them: both what is stored and what is compared is what it understands.
 //!
+//! What a database cannot have is changed on the way (`values.rs`), and a row whose key does not fit into an index is left out.
+//!
 //! Not by `COPY`: a server waits for the rest of a stopped publisher's without any limit (cluster-protocol.md 11).
+
+use std::borrow::Cow;
 
 use tokio_postgres::types::{ToSql, Type};
 
@@ -9,8 +13,11 @@ use super::error::DatabaseError;
 use super::layout::TargetTable;
 use super::quote;
 use super::session::{Parameter, Session};
+use super::values::storable;
 use crate::model::published::{RowChunk, SOURCE_COLUMN};
-use crate::model::row::Kind;
+
+/// Bytes of a key: an entry of an index has room for 2,704, and for each column some are needed that are not of the value.
+const LONGEST_KEY: usize = 2_500;
 
 /// Rows that one statement removes where all of a source are removed.
 const REMOVED_AT_ONCE: u32 = 20_000;
@@ -35,6 +42,8 @@ pub struct ChunkDifference {
     pub missing: u64,
     /// Rows that are there with other values.
     pub different: u64,
+    /// Rows that cannot be there, because their key is too long.
+    pub left_out: u64,
 }
 
 /// Between which keys a chunk lies: behind the one of the chunk before, and up to its own last one.
@@ -51,6 +60,11 @@ impl SourceRows<'_> {
         format!("{}.{}", quote(self.schema), quote(&self.table.name))
     }
 
+    /// The rows of a chunk whose keys fit into an index.
+    fn fitting<'c>(&self, chunk: &'c RowChunk) -> Cow<'c, RowChunk> {
+        chunk.shorter(&self.table.table.key, LONGEST_KEY - self.source.len())
+    }
+
     fn columns(&self) -> Vec<usize> {
         (0..self.table.table.columns.len()).collect()
     }
@@ -65,6 +79,16 @@ impl SourceRows<'_> {
         chunk: &RowChunk,
         only_differences: bool,
     ) -> Result<u64, DatabaseError> {
+        let fitting = self.fitting(chunk);
+        if fitting.len() < chunk.len() {
+            tracing::warn!(
+                table = self.table.name,
+                source = self.source,
+                rows = chunk.len() - fitting.len(),
+                "rows are not published: their keys are longer than {LONGEST_KEY} bytes, which no index of the database can hold"
+            );
+        }
+        let chunk = fitting.as_ref();
         let columns = &self.table.table.columns;
         let all = self.columns();
         let key = &self.table.table.key;
@@ -150,6 +174,9 @@ impl SourceRows<'_> {
 
     /// Compares the rows of a chunk with the table's.
     pub async fn compare(&self, chunk: &RowChunk) -> Result<ChunkDifference, DatabaseError> {
+        let fitting = self.fitting(chunk);
+        let left_out = chunk.len() - fitting.len();
+        let chunk = fitting.as_ref();
         let all = self.columns();
         let sql = format!(
             "SELECT count(*) FILTER (WHERE old.{SOURCE_COLUMN} IS NULL), \
@@ -176,6 +203,7 @@ impl SourceRows<'_> {
         Ok(ChunkDifference {
             missing: count(0)?,
             different: count(1)?,
+            left_out: left_out as u64,
         })
     }
 
@@ -208,7 +236,11 @@ impl SourceRows<'_> {
             .next()
             .unwrap_or("text");
         let Some(oldest) = oldest else {
-            return self.remove_some().await;
+            let mut removed = 0;
+            while let some @ 1.. = self.remove_some().await? {
+                removed += some;
+            }
+            return Ok(removed);
         };
         let sql = format!(
             "DELETE FROM {} WHERE {SOURCE_COLUMN} = $1 AND {} < $2::text::{kind}",
@@ -247,8 +279,8 @@ impl SourceRows<'_> {
     async fn execute(
         &self,
         sql: &str,
-        arrays: &[Vec<Option<&str>>],
-        bounds: &[&str],
+        arrays: &[Vec<Option<Cow<'_, str>>>],
+        bounds: &[Cow<'_, str>],
     ) -> Result<u64, DatabaseError> {
         let values = parameters(&self.source, arrays, bounds);
         self.session.execute(sql, &values).await
@@ -281,7 +313,7 @@ impl SourceRows<'_> {
     }
 
     /// A condition on the key, and its values; parameters from `first` on.
-    fn within<'k>(&self, range: KeyRange<'k>, first: usize) -> (String, Vec<&'k str>) {
+    fn within<'k>(&self, range: KeyRange<'k>, first: usize) -> (String, Vec<Cow<'k, str>>) {
         let key = &self.table.table.key;
         let (mut condition, mut values) = (String::new(), Vec::new());
         for (sign, bound) in [(">", range.after), ("<=", range.through)] {
@@ -303,7 +335,10 @@ impl SourceRows<'_> {
                 self.names(key, "old."),
                 casts.join(", ")
             );
-            values.extend(bound.iter().map(String::as_str));
+            let kinds = key
+                .iter()
+                .map(|column| self.table.table.columns[*column].kind);
+            values.extend(kinds.zip(bound).map(|(kind, text)| storable(kind, text)));
         }
         (condition, values)
     }
@@ -313,22 +348,13 @@ impl SourceRows<'_> {
         &self,
         columns: &[usize],
         values: &'v [Vec<Option<String>>],
-    ) -> Vec<Vec<Option<&'v str>>> {
+    ) -> Vec<Vec<Option<Cow<'v, str>>>> {
         let of_column = |(column, values): (&usize, &'v Vec<Option<String>>)| {
             let kind = self.table.table.columns[*column].kind;
-            let value =
-                |value: &'v Option<String>| value.as_deref().filter(|text| has_year(kind, text));
+            let value = |value: &'v Option<String>| Some(storable(kind, value.as_deref()?));
             values.iter().map(value).collect()
         };
         columns.iter().zip(values).map(of_column).collect()
-    }
-}
-
-/// PostgreSQL has no year 0, and ours none before it in its spelling: no value then.
-fn has_year(kind: Kind, text: &str) -> bool {
-    match kind {
-        Kind::Date | Kind::Timestamp => !text.starts_with("0000") && !text.starts_with('-'),
-        Kind::Text | Kind::Integer | Kind::Real | Kind::Boolean | Kind::Json => true,
     }
 }
 
@@ -345,11 +371,12 @@ fn unnest(width: usize, first: usize) -> String {
 
 fn parameters<'a>(
     source: &'a &'a str,
-    arrays: &'a [Vec<Option<&'a str>>],
-    bounds: &'a [&'a str],
+    arrays: &'a [Vec<Option<Cow<'a, str>>>],
+    bounds: &'a [Cow<'a, str>],
 ) -> Vec<Parameter<'a>> {
-    let array = |array: &'a Vec<Option<&'a str>>| (array as &(dyn ToSql + Sync), Type::TEXT_ARRAY);
-    let bound = |bound: &'a &'a str| (bound as &(dyn ToSql + Sync), Type::TEXT);
+    let array =
+        |array: &'a Vec<Option<Cow<'a, str>>>| (array as &(dyn ToSql + Sync), Type::TEXT_ARRAY);
+    let bound = |bound: &'a Cow<'a, str>| (bound as &(dyn ToSql + Sync), Type::TEXT);
     let source: Parameter<'a> = (source, Type::TEXT);
     let arrays = arrays.iter().map(array);
     [source]

@@ -31,6 +31,8 @@ pub struct TableDifference {
     pub different: u64,
     /// Rows there that the mirror does not have.
     pub extra: u64,
+    /// Rows of the mirror that cannot be there, because their keys are too long for an index.
+    pub left_out: u64,
 }
 
 impl TableDifference {
@@ -188,8 +190,9 @@ impl Comparison<'_> {
             found.rows += chunk.len() as u64;
             found.missing += difference.missing;
             found.different += difference.different;
+            found.left_out += difference.left_out;
         }
-        let there = found.rows.saturating_sub(found.missing);
+        let there = found.rows.saturating_sub(found.missing + found.left_out);
         found.extra = found.published.saturating_sub(there);
         Ok(found)
     }
