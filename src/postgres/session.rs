@@ -22,6 +22,9 @@ const LOCK: Duration = Duration::from_secs(10);
 /// What we wait for an answer: longer, so that the server's own words arrive.
 const ANSWER: Duration = Duration::from_secs(75);
 
+/// What we wait for a connection with all its greetings.
+const GREETING: Duration = Duration::from_secs(20);
+
 /// What a statement without limit on the server may take.
 const LONG: Duration = Duration::from_secs(60 * 60);
 
@@ -47,7 +50,7 @@ impl Session {
     /// When nobody answers, or not to this user.
     pub async fn connect(address: &Address) -> Result<Self, DatabaseError> {
         let tls = Tls::new(address.ca_file.as_deref())?;
-        let (client, connection) = answered(ANSWER, address.config.connect(tls)).await?;
+        let (client, connection) = answered(GREETING, address.config.connect(tls)).await?;
         let driver = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!("the connection to the database ended: {error}");
