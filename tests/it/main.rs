@@ -45,6 +45,7 @@ mod people;
 mod privacy;
 mod problems;
 mod proxy;
+mod publish;
 mod queries;
 mod quirks;
 mod readers;

@@ -1,0 +1,98 @@
+//! People who are erased leave the published tables and their files, also if the database is down then, or goes back to before.
+
+use super::school::{assert_same, next_day, publishing, sync, sync_twice, vendor};
+use crate::database::{Database, Server};
+use crate::installation::{Finished, Installation};
+use crate::people::key;
+
+const STREAMS: [&str; 2] = ["users", "users_history"];
+
+/// A pupil with an old version: user 0 is no one that `next_day` removes on these days.
+fn pupil() -> String {
+    key(5)
+}
+
+fn rows(database: &Database) -> usize {
+    let count = |stream: &&str| {
+        let sql = format!(
+            "SELECT count(*) FROM rollbook.own_{stream} AS row WHERE row::text LIKE '%{}%'",
+            pupil()
+        );
+        let count = database.query(&sql);
+        count[0][0].parse::<usize>().expect("a number")
+    };
+    STREAMS.iter().map(count).sum()
+}
+
+fn erase(installation: &Installation) -> Finished {
+    installation.run(&["erase", "own_users", &pupil(), "--yes"])
+}
+
+fn school(database: &Database) -> (crate::server::Server, Installation) {
+    let vendor = vendor();
+    let installation = publishing(&vendor, &database.url, "");
+    sync(&installation);
+    vendor.edit("users", |users| users[5]["givenName"] = "Another".into());
+    sync(&installation);
+    assert_eq!(rows(database), 2, "now and before");
+    (vendor, installation)
+}
+
+#[test]
+fn an_erased_person_leaves_the_tables_and_their_files() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let (vendor, installation) = school(&database);
+    let before = server.log().len();
+    let ran = erase(&installation);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(rows(&database), 0);
+    let log = server.log();
+    for stream in STREAMS {
+        let vacuum = format!("VACUUM \"rollbook\".\"own_{stream}\"");
+        let told = log[before..].lines();
+        let mut told = told.filter(|line| line.contains(&format!("@{} ", database.name)));
+        assert!(told.any(|line| line.contains(&vacuum)), "{vacuum}");
+    }
+    assert_same(&installation, &database, "erased");
+    next_day(&vendor, 9);
+    sync_twice(&installation);
+    assert_eq!(rows(&database), 0, "the vendor lists the pupil still");
+    assert_same(&installation, &database, "later");
+}
+
+#[test]
+fn an_erasure_waits_for_a_database_that_is_down_or_goes_back() {
+    let Some(mut server) = Server::own() else {
+        return;
+    };
+    let database = server.database();
+    let (_vendor, installation) = school(&database);
+    server.backup();
+    server.stop();
+    let ran = erase(&installation);
+    let pending = "the published table of own.users in [publish.district]: not reached yet";
+    assert!(ran.code == Some(1) && ran.err.contains(pending), "{ran:?}");
+    let list = installation.run(&["erase", "--list"]);
+    assert!(list.out.contains("not finished"), "{list:?}");
+    server.start();
+    assert_eq!(rows(&database), 2);
+    sync(&installation);
+    assert_eq!(rows(&database), 0, "without being asked again");
+    assert_same(&installation, &database, "erased");
+    // Whatever opens the mirror to write finishes what is pending.
+    sync(&installation);
+    let list = installation.run(&["erase", "--list"]);
+    assert!(!list.out.contains("not finished"), "{list:?}");
+
+    let before = server.log().len();
+    server.restore();
+    assert_eq!(rows(&database), 2, "they are back");
+    sync(&installation);
+    assert_eq!(rows(&database), 0, "gone again");
+    assert!(
+        server.log()[before..].contains("VACUUM"),
+        "from the files too"
+    );
+    assert_same(&installation, &database, "restored to before the erasure");
+}

@@ -1,0 +1,63 @@
+//! Two mirrors that have a source of the same name: one of them publishes it.
+
+use super::school::{
+    USERS, assert_same, message, next_day, publishing, status, sync, vendor, verify,
+};
+use crate::database::Server;
+
+#[test]
+fn another_mirror_is_refused_until_a_person_moves_the_source() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let (vendors, installations): (Vec<_>, Vec<_>) = (0..2)
+        .map(|_| {
+            let vendor = vendor();
+            let installation = publishing(&vendor, &database.url, "");
+            (vendor, installation)
+        })
+        .unzip();
+    let [one, other] = [&installations[0], &installations[1]];
+    sync(one);
+    let content = || {
+        database.query(
+            "SELECT (SELECT jsonb_agg(s ORDER BY source) FROM rollbook.rollbook_sources AS s), \
+             (SELECT md5(string_agg(u::text, ',' ORDER BY sourced_id)) FROM rollbook.own_users AS u), \
+             (SELECT count(*) FROM rollbook.rollbook_columns)",
+        )
+    };
+    let before = content();
+    next_day(&vendors[1], 3);
+    sync(other);
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a name");
+    let refusal = format!(
+        "another mirror publishes this source: that of {}, last at",
+        host.trim()
+    );
+    let why = message(other);
+    assert!(
+        why.contains(&refusal) && why.contains("rollbook publish rebuild district own"),
+        "{why}"
+    );
+    assert_eq!(content(), before, "nothing was changed");
+    assert_eq!(status(other)["run"], serde_json::Value::Null);
+    let verified = verify(other);
+    assert_eq!(verified.code, Some(1), "{verified:?}");
+    sync(one);
+    assert_same(one, &database, "the first one goes on");
+
+    let moved = other.run(&["publish", "rebuild", "district", "own"]);
+    assert_eq!(moved.code, Some(0), "{moved:?}");
+    assert!(
+        moved.out.contains("own in district is what the mirror has"),
+        "{moved:?}"
+    );
+    assert_same(other, &database, "the other one took its place");
+    next_day(&vendors[0], 5);
+    sync(one);
+    assert!(message(one).contains(&refusal), "{}", message(one));
+    next_day(&vendors[1], 6);
+    sync(other);
+    assert_same(other, &database, "it stays");
+    let counted = database.query("SELECT count(*) FROM rollbook.own_users");
+    assert!(counted[0][0].parse::<usize>().expect("a number") >= USERS);
+}
