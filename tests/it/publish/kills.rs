@@ -1,6 +1,8 @@
 //! The program is killed at random moments while it fills a database, and while it publishes a change.
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 use super::school::{assert_rows, assert_same, next_day, publishing, sync, vendor};
 use crate::database::{Fault, Proxy, Server};
@@ -39,7 +41,7 @@ fn a_killed_program_goes_on_where_it_was() {
             };
             let mut running = installation.start(installation.command(&["sync", "--json"]));
             while proxy.forwarded().0 <= bytes && !has_ended(&running) {
-                std::thread::yield_now();
+                thread::sleep(Duration::from_millis(1));
             }
             if kill == 0 {
                 most = proxy.forwarded().0;

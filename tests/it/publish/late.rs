@@ -9,7 +9,7 @@ use crate::server::WAIT_LIMIT;
 
 /// Each commit that touches the row of a source waits for a lock first.
 const COMMITS_WAIT: &str = "
-CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS
+CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS
   $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NULL; END $$;
 CREATE CONSTRAINT TRIGGER waits AFTER INSERT OR UPDATE ON rollbook.rollbook_sources
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.wait();
