@@ -60,8 +60,9 @@ pub use maintenance::{BackupRequest, backup_of};
 pub use parked_jobs::{ParkedJobNeeds, parked_job_needs};
 pub use preflight::{ProbeResult, SourceCheck, StreamCheck};
 pub use publish::{
-    PublishState, PublishVerification, PublishWhen, TableDifference, publish_states,
-    unknown_publish, verify_published,
+    DatabaseCheck, PublishState, PublishVerification, PublishWhen, TableDifference,
+    check_databases, database_host, publish_states, unknown_publish, unusable_database,
+    verify_published,
 };
 pub use readers::put_readers_right;
 pub use rename::{Renaming, lines_that_name, rename_advice, renamed_in_files};

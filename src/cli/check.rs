@@ -11,7 +11,8 @@ use super::table::{bullets, indented, many};
 use super::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
 use super::{left_out, out, preflight, problems, serve, start, web};
 use crate::app::{
-    SourceCheck, check_bundles, check_targets, keys, rename_advice, renamed_in_files,
+    DatabaseCheck, SourceCheck, check_bundles, check_databases, check_targets, keys, rename_advice,
+    renamed_in_files, unusable_database,
 };
 use crate::document::Problems;
 use crate::model::Table;
@@ -24,7 +25,7 @@ use crate::store::{StoreError, tables};
 /// Options of `check`.
 #[derive(Debug, clap::Args)]
 pub struct CheckOptions {
-    /// Sign in to every source and request one row of each stream; nothing is written to the mirror
+    /// Sign in to every source and request one row of each stream, and connect to every database; nothing is written
     #[arg(long)]
     online: bool,
     /// Print JSON
@@ -32,10 +33,12 @@ pub struct CheckOptions {
     json: bool,
 }
 
-/// Checks all files; ends with 78 when one has a mistake or a job could not run, with 1 when a vendor does not respond.
+/// Checks all files; ends with 78 when one has a mistake or a job could not run, with 1 when a vendor or a
+/// database does not respond.
 pub async fn run(folders: &Folders, options: &CheckOptions) -> Result<(), Exit> {
     let overlay = Overlay::default();
-    let (setup, mut problems) = setup::check(folders, &overlay, &start::secrets(folders, &overlay));
+    let secrets = start::secrets(folders, &overlay);
+    let (setup, mut problems) = setup::check(folders, &overlay, &secrets, unusable_database);
     let unready = problems.errors();
     let services = [
         ("web", web::problems(folders)),
@@ -76,9 +79,10 @@ pub async fn run(folders: &Folders, options: &CheckOptions) -> Result<(), Exit> 
         Err(_) => CheckView::default(),
     };
     view.problems = problems.iter().map(ProblemLine::of).collect();
-    if options.online && access.setup.is_ok() {
+    if let (true, Ok(setup)) = (options.online, &access.setup) {
         let mirror = access.mirror_if_made().map(|_| access.path.as_path());
         view.online = Some(preflight::check_all(folders, mirror).await?);
+        view.databases = check_databases(setup, &secrets).await;
     }
     if options.json {
         out::json(&view);
@@ -94,6 +98,7 @@ pub async fn run(folders: &Folders, options: &CheckOptions) -> Result<(), Exit> 
     match &view.online {
         _ if !view.ok => Err(Exit::wrong_configuration()),
         Some(sources) if !sources.iter().all(SourceCheck::is_fine) => Err(Exit::unsuccessful()),
+        _ if view.databases.iter().any(|one| !one.problems.is_empty()) => Err(Exit::unsuccessful()),
         _ => Ok(()),
     }
 }
@@ -129,6 +134,9 @@ struct CheckView {
     /// What the vendors returned, with `--online`.
     #[serde(skip_serializing_if = "Option::is_none")]
     online: Option<Vec<SourceCheck>>,
+    /// What databases of `[publish.NAME]` answered, with `--online`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    databases: Vec<DatabaseCheck>,
 }
 
 /// Columns of a table that the next start deletes, in its history too.
@@ -303,6 +311,7 @@ fn text(view: &CheckView, width: Option<usize>) -> String {
     if let Some(sources) = &view.online {
         text.push_str(&format!("\n{}", preflight::text(sources, width)));
     }
+    text.push_str(&bullets(view.databases.iter().map(DatabaseCheck::line)));
     text
 }
 

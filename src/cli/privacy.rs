@@ -2,16 +2,18 @@
 //!
 //! It describes what the configuration has mirrored and what the mirror has of it: numbers, never a person.
 
+mod databases;
 mod files;
 mod markdown;
 mod register;
 mod text;
 
+use self::databases::databases;
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
-use super::out;
+use super::{out, start};
 use crate::oneroster::config::OneRosterConfig;
-use crate::setup::Folders;
+use crate::setup::{Folders, Overlay};
 
 /// Options of `privacy`.
 #[derive(Debug, clap::Args)]
@@ -30,7 +32,9 @@ pub fn run(folders: &Folders, options: &PrivacyOptions) -> Result<(), Exit> {
     let setup = access.setup()?;
     let clients = OneRosterConfig::read(&folders.config)?;
     let clients = clients.as_ref().map(|document| &document.value);
-    let register = register::of(setup, access.mirror_if_made(), &access.path, clients)?;
+    let secrets = start::secrets(folders, &Overlay::default());
+    let mut register = register::of(setup, access.mirror_if_made(), &access.path, clients)?;
+    register.databases = databases(setup, &secrets);
     if options.json {
         out::json(&register);
     } else if options.markdown {

@@ -10,6 +10,7 @@ pub mod fence;
 pub mod layout;
 pub mod rows;
 pub mod session;
+pub mod survey;
 mod tls;
 mod values;
 

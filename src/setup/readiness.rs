@@ -51,7 +51,12 @@ enum SecretForm {
     Lines,
     Key,
     Address,
+    /// The address of a database.
+    Database,
 }
+
+/// Why an address of a database is of no use; a floor above knows how one is written.
+pub type DatabaseAddressCheck = fn(&str) -> Option<String>;
 
 /// The secrets outside the sources.
 const COMMON_SECRETS: [(&[&str], SecretForm); 5] = [
@@ -64,9 +69,15 @@ const COMMON_SECRETS: [(&[&str], SecretForm); 5] = [
 
 /// Like `resolve`, for an admin who wants to know whether jobs can run: also opens every secret, parses every address and
 /// refuses values that `rollbook init` invented. A daemon starts without these; the jobs concerned are parked.
-pub fn check(folders: &Folders, overlay: &Overlay, secrets: &Secrets) -> (Option<Setup>, Problems) {
+pub fn check(
+    folders: &Folders,
+    overlay: &Overlay,
+    secrets: &Secrets,
+    unusable: DatabaseAddressCheck,
+) -> (Option<Setup>, Problems) {
     let mut resolution = Resolution::of(folders, overlay);
     resolution.readiness(secrets, &folders.config);
+    resolution.unready_databases(secrets, &folders.config, unusable);
     resolution.readers(folders);
     (resolution.setup, resolution.problems)
 }
@@ -99,6 +110,23 @@ impl Resolution {
             secrets.chain(unusable_program(hook)).collect::<Vec<_>>()
         };
         self.tables("hooks").iter().flat_map(unready).collect()
+    }
+
+    /// Adds what databases lack: the address, and authorities.
+    fn unready_databases(
+        &mut self,
+        secrets: &Secrets,
+        config: &Path,
+        unusable: DatabaseAddressCheck,
+    ) {
+        let mut problems = Problems::new();
+        for publish in self.tables("publish") {
+            let url = publish.value.at(&["url"]);
+            problems.extend(url.and_then(|node| unopened(node, SecretForm::Database, secrets)));
+            problems.extend(url.and_then(|node| unusable_database(node, secrets, unusable)));
+            problems.extend(unusable_authorities(&publish.value, config));
+        }
+        self.problems.append(problems);
     }
 
     /// Adds what stops jobs from running although the files are right.
@@ -152,6 +180,18 @@ impl Resolution {
     }
 }
 
+/// Why a database's address cannot be used; it is a secret as a whole, so nothing of it is shown.
+fn unusable_database(
+    node: &Node,
+    secrets: &Secrets,
+    unusable: DatabaseAddressCheck,
+) -> Option<Problem> {
+    let reference = SecretRef::deserialize(node).ok()?;
+    let url = secrets.fetch(&reference).ok()?;
+    let why = unusable(url.expose_secret())?;
+    Some(Problem::error(node.location(), why))
+}
+
 /// Why the program of a hook cannot be started.
 fn unusable_program(hook: &Node) -> Option<Problem> {
     let node = hook.at(&["program"])?;
@@ -171,7 +211,7 @@ fn unusable_program(hook: &Node) -> Option<Problem> {
     Some(Problem::error(node.location(), message).help(help))
 }
 
-/// Why the `ca_file` of a source is of no use. One that cannot be read is reported with the file.
+/// Why the `ca_file` of a source or a database is of no use. One that cannot be read is reported with the file.
 fn unusable_authorities(source: &Node, config: &Path) -> Option<Problem> {
     let node = source.at(&["ca_file"])?;
     let path = config.join(node.text()?);
@@ -211,6 +251,7 @@ fn unopened(node: &Node, form: SecretForm, secrets: &Secrets) -> Option<Problem>
         SecretForm::Key => secrets.fetch_key(&reference).map(|_| None),
         SecretForm::Lines => secrets.fetch_pem(&reference).map(|_| None),
         SecretForm::Text | SecretForm::Address => secrets.fetch(&reference).map(Some),
+        SecretForm::Database => secrets.fetch(&reference).map(|_| None),
     };
     match opened {
         Ok(Some(secret)) if form == SecretForm::Address && !is_webhook(secret.expose_secret()) => {

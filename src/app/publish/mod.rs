@@ -6,6 +6,7 @@
 
 mod chunks;
 mod compare;
+mod online;
 mod pass;
 mod standing;
 mod verify;
@@ -20,6 +21,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use self::pass::{Pass, PassError};
+pub use self::online::{DatabaseCheck, check_databases, database_host, unusable_database};
 pub use self::verify::{PublishVerification, TableDifference, verify_published};
 use super::{AdminResponse, App, DaemonEngine};
 use crate::daemon::alerts::retry_pause;
@@ -310,12 +312,16 @@ impl App {
     }
 }
 
-/// Connects to a database, and makes what every source needs there.
-async fn connect(secrets: &Secrets, config: &PublishConfig) -> Result<Session, DatabaseError> {
+/// The address of a database.
+fn address(secrets: &Secrets, config: &PublishConfig) -> Result<Address, DatabaseError> {
     let url = secrets.fetch(&config.url);
     let url = url.map_err(|error| DatabaseError::Address(error.to_string()))?;
-    let address = Address::parse(url.expose_secret(), config.ca_file.clone())?;
-    let session = Session::connect(&address).await?;
+    Address::parse(url.expose_secret(), config.ca_file.clone())
+}
+
+/// Connects to a database, and makes what every source needs there.
+async fn connect(secrets: &Secrets, config: &PublishConfig) -> Result<Session, DatabaseError> {
+    let session = Session::connect(&address(secrets, config)?).await?;
     fence::prepare(&session, &config.schema).await?;
     Ok(session)
 }

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use super::append;
 use super::edit::parsed;
 use super::write_files::{NewContent, NewFile};
+use crate::app::unusable_database;
 use crate::cli::start;
 use crate::cli::starter::handover::{self, Host};
 use crate::cli::starter::{self, Draft, StarterSource};
@@ -216,7 +217,7 @@ impl Proposal {
     /// What `rollbook check` would report.
     fn problems(&self, overlay: &Overlay) -> Problems {
         let secrets = start::secrets(&self.folders, &Overlay::default());
-        setup::check(&self.folders, overlay, &secrets).1
+        setup::check(&self.folders, overlay, &secrets, unusable_database).1
     }
 
     /// The error at a value of a new source, as `rollbook check` would report it.

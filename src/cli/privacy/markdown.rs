@@ -42,7 +42,7 @@ pub(super) fn page(register: &Register) -> String {
             file.readers
         );
     }
-    for sentence in &register.programs {
+    for sentence in register.programs.iter().chain(&register.databases) {
         let _ = writeln!(page, "\n{sentence}");
     }
     let _ = writeln!(

@@ -39,6 +39,8 @@ pub(super) struct Register {
     pub backups: String,
     /// Programs that get rows, each as a sentence.
     pub programs: Vec<String>,
+    /// Databases that streams are published to, each as a sentence.
+    pub databases: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -165,6 +167,7 @@ pub(super) fn of(
         files: files::all(setup, path),
         backups: files::backups(setup, path),
         programs: [programs(setup), served(setup, clients)].concat(),
+        databases: Vec::new(),
     })
 }
 

@@ -28,7 +28,7 @@ pub(super) fn page(register: &Register, width: Option<usize>) -> String {
     }
     notes.extend(register.removals.iter().cloned());
     notes.extend([register.records.clone(), register.backups.clone()]);
-    notes.extend(register.programs.iter().cloned());
+    notes.extend(register.programs.iter().chain(&register.databases).cloned());
     notes.push("Copies that other programs made are not listed.".to_owned());
     let mut files = TextTable::new([
         left("file"),

@@ -19,7 +19,12 @@ async fn what_is_written_needs_no_further_step() {
         state: folder.path().to_owned(),
         config: config.clone(),
     };
-    let (setup, problems) = check(&folders, &Overlay::default(), &Secrets::new(&config, None));
+    let (setup, problems) = check(
+        &folders,
+        &Overlay::default(),
+        &Secrets::new(&config, None),
+        |_| None,
+    );
     assert!(!problems.has_errors(), "{problems}");
     let setup = setup.expect("a configuration");
     assert_eq!(setup.jobs.len(), EXAMPLE_JOBS.len());

@@ -314,7 +314,12 @@ fn checked(rollbook: &str, secrets: &[(&str, &str, u32)], expected: &[&str]) {
         fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).expect("set");
     }
     let secrets = Secrets::new(folder.path(), None);
-    let (setup, problems) = check(&folders(folder.path()), &Overlay::default(), &secrets);
+    let (setup, problems) = check(
+        &folders(folder.path()),
+        &Overlay::default(),
+        &secrets,
+        |_| None,
+    );
     assert!(setup.is_some(), "a daemon starts: {problems}");
     let shown = problems.to_string();
     assert!(!shown.contains("hunter2"), "{shown}");
@@ -502,6 +507,7 @@ fn values_that_init_invented_are_refused() {
             &folders(folder.path()),
             &Overlay::default(),
             &Secrets::new(folder.path(), None),
+            |_| None,
         )
     };
     let invented = problems
@@ -523,6 +529,7 @@ fn values_that_init_invented_are_refused() {
             &folders(folder.path()),
             &Overlay::default(),
             &Secrets::new(folder.path(), None),
+            |_| None,
         );
         assert!(!problems.to_string().contains("invented"), "{problems}");
     }

@@ -69,6 +69,7 @@ fn register() -> Register {
         }],
         backups: "No backups are scheduled.".to_owned(),
         programs: Vec::new(),
+        databases: Vec::new(),
     }
 }
 

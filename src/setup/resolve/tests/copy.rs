@@ -84,7 +84,12 @@ fn a_group_that_is_not_there_is_found_by_check_and_refuses_no_start() {
     let (setup, problems) = resolve(&folders(folder.path()), &Overlay::default());
     assert!(setup.is_some() && problems.iter().next().is_none());
     let secrets = Secrets::new(folder.path(), None);
-    let (_, problems) = check(&folders(folder.path()), &Overlay::default(), &secrets);
+    let (_, problems) = check(
+        &folders(folder.path()),
+        &Overlay::default(),
+        &secrets,
+        |_| None,
+    );
     let found = lines(folder.path(), &problems);
     let line = |place: &str, group: &str| {
         format!(
@@ -102,7 +107,12 @@ fn a_copy_that_no_one_else_can_read_is_noted() {
     let rollbook = format!("[store.copy]\npath = \"copy.db\"\n{SOURCE}");
     let folder = folder(&[("rollbook.toml", &rollbook)]);
     let secrets = Secrets::new(folder.path(), None);
-    let (_, problems) = check(&folders(folder.path()), &Overlay::default(), &secrets);
+    let (_, problems) = check(
+        &folders(folder.path()),
+        &Overlay::default(),
+        &secrets,
+        |_| None,
+    );
     let found = lines(folder.path(), &problems);
     let note = "rollbook.toml:1:1: only the owner can read this copy (name those who may: `group = \"GROUP\"`)";
     assert!(found.iter().any(|line| line == note), "{found:#?}");

@@ -1,0 +1,77 @@
+//! `rollbook check` for databases: is the address one, and may its user make the tables? It changes nothing there.
+
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use super::address;
+use crate::model::PublishName;
+use crate::postgres::survey::survey;
+use crate::postgres::{Address, DatabaseError, Session};
+use crate::setup::Setup;
+use crate::setup::files::{PublishConfig, Secrets};
+
+/// What was found of a database.
+#[derive(Debug, Serialize)]
+pub struct DatabaseCheck {
+    /// The database.
+    pub publish: PublishName,
+    /// Its hosts, as far as the address can be read.
+    pub host: Option<String>,
+    /// The version of the server that answered.
+    pub version: Option<String>,
+    /// What keeps streams from being published.
+    pub problems: Vec<String>,
+}
+
+/// Why the address of a database cannot be used, without a word of it.
+pub fn unusable_database(url: &str) -> Option<String> {
+    Address::parse(url, None)
+        .err()
+        .map(|error| error.to_string())
+}
+
+/// The hosts of a database, without user and password; `None` where the secret or the address cannot be read.
+pub fn database_host(config: &PublishConfig, secrets: &Secrets) -> Option<String> {
+    address(secrets, config).ok().map(|address| address.hosts())
+}
+
+/// Connects to all databases.
+pub async fn check_databases(setup: &Setup, secrets: &Secrets) -> Vec<DatabaseCheck> {
+    let databases = setup.config.publish.iter();
+    let checks = databases.map(|(name, config)| async {
+        let (version, problems) = match surveyed(config, secrets).await {
+            Ok((version, obstacles)) => (Some(version), obstacles),
+            Err(error) => (None, vec![error.to_string()]),
+        };
+        DatabaseCheck {
+            publish: name.clone(),
+            host: database_host(config, secrets),
+            version,
+            problems,
+        }
+    });
+    join_all(checks).await
+}
+
+async fn surveyed(
+    config: &PublishConfig,
+    secrets: &Secrets,
+) -> Result<(String, Vec<String>), DatabaseError> {
+    let session = Session::connect(&address(secrets, config)?).await?;
+    let found = survey(&session, &config.schema, config.reader.as_deref()).await?;
+    Ok((found.version, found.obstacles))
+}
+
+impl DatabaseCheck {
+    /// One line: what answered, or what is wrong.
+    pub fn line(&self) -> String {
+        let name = &self.publish;
+        let host = self.host.as_deref().unwrap_or("?");
+        match (&self.version, self.problems.as_slice()) {
+            (Some(version), []) => format!(
+                "publish {name}: {host} has PostgreSQL {version}, and its user may make the tables"
+            ),
+            (_, problems) => format!("publish {name}: {host}: {}", problems.join("; ")),
+        }
+    }
+}
