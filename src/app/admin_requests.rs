@@ -111,6 +111,13 @@ pub enum AdminRequest {
         /// The source; all without one.
         source: Option<SourceName>,
     },
+    /// Remove everything of a source that is published no longer.
+    RemovePublished {
+        /// The database.
+        name: PublishName,
+        /// The source.
+        source: SourceName,
+    },
 }
 
 /// What a command did without writing to the mirror.
@@ -164,6 +171,10 @@ impl AdminRequest {
                 let source = source.as_ref().map(|source| format!(", source {source}"));
                 let subject = format!("publish {name}{}", source.unwrap_or_default());
                 (AuditedAction::RebuildPublished, subject)
+            }
+            Self::RemovePublished { name, source } => {
+                let subject = format!("publish {name}, source {source}");
+                (AuditedAction::RemovePublished, subject)
             }
             Self::Run { .. } | Self::FinishErasures | Self::WriteBundle { .. } => return None,
         })
@@ -230,6 +241,8 @@ pub enum AdminResponse {
         /// The sources.
         sources: Vec<SourceName>,
     },
+    /// The source is removed from the database now.
+    RemovingPublished,
     /// The bundle was written, held, or is the same.
     Bundle(Box<BundleReport>),
     /// The request is not possible; why.
@@ -295,6 +308,9 @@ impl App {
             AdminRequest::LiftErasure { id } => self.lift_erasure(id).await,
             AdminRequest::RebuildPublished { name, source } => {
                 self.rebuild_published(name, source.as_ref()).await
+            }
+            AdminRequest::RemovePublished { name, source } => {
+                self.remove_published(name, source).await
             }
         };
         let Ok(response) = done else {

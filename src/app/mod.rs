@@ -60,9 +60,9 @@ pub use maintenance::{BackupRequest, backup_of};
 pub use parked_jobs::{ParkedJobNeeds, parked_job_needs};
 pub use preflight::{ProbeResult, SourceCheck, StreamCheck};
 pub use publish::{
-    DatabaseCheck, PublishState, PublishVerification, PublishWhen, TableDifference,
-    check_databases, database_host, publish_states, unknown_publish, unusable_database,
-    verify_published,
+    DatabaseCheck, PublishState, PublishVerification, PublishWhen, PublishedRows, TableDifference,
+    check_databases, database_host, left_behind, publish_states, published_rows, still_published,
+    unknown_publish, unusable_database, verify_published,
 };
 pub use readers::put_readers_right;
 pub use rename::{Renaming, lines_that_name, rename_advice, renamed_in_files};

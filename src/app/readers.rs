@@ -72,7 +72,7 @@ impl App {
         }
     }
 
-    /// Why others do not get what is configured: the mirror, its copy, a bundle, what a hook is told.
+    /// Why others do not get what is configured: the mirror, its copy, a bundle, what a hook is told, a database.
     pub fn sharing_problems(&self) -> Vec<String> {
         let told = self.readers_problem.lock();
         let readers = told.unwrap_or_else(PoisonError::into_inner).clone();
@@ -86,6 +86,7 @@ impl App {
             .chain(copy)
             .chain(bundles)
             .chain(self.hook_problems())
+            .chain(self.publish_problems())
             .collect()
     }
 

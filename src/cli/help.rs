@@ -45,6 +45,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
             "changes",
             "export",
             "serve",
+            "publish",
             "why",
             "combos",
             "crosswalk",

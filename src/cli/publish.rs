@@ -1,4 +1,5 @@
-//! `rollbook publish`: how far each published database is; `verify` compares every row, `rebuild` compares and corrects.
+//! `rollbook publish`: how far each published database is; `verify` compares every row, `rebuild` compares and corrects,
+//! `remove` removes a source.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +8,13 @@ use serde::Serialize;
 use super::admin_request::{HandledBy, send_request};
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
-use super::table::{TextTable, group, grouped, left, minute, note, right};
+use super::prompt::Prompt;
+use super::table::{TextTable, blocks, bullets, group, grouped, left, many, minute, note, right};
 use super::{out, start};
 use crate::app::{
-    AdminRequest, AdminResponse, PublishState, PublishVerification, PublishWhen, TableDifference,
-    publish_states, unknown_publish, verify_published,
+    AdminRequest, AdminResponse, App, PublishState, PublishVerification, PublishWhen,
+    TableDifference, left_behind, publish_states, published_rows, still_published, unknown_publish,
+    verify_published,
 };
 use crate::clock::Clock;
 use crate::document::suggest::joined;
@@ -47,6 +50,16 @@ enum PublishAction {
         #[command(flatten)]
         what: Published,
     },
+    /// Remove everything of a source that is published no longer
+    Remove {
+        /// The database: NAME of `[publish.NAME]`
+        name: String,
+        /// The source
+        source: SourceName,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// What of a database is meant.
@@ -71,8 +84,12 @@ struct SourceView {
     comparing: usize,
     /// Runs that changed something and are not published.
     lag_runs: u64,
-    /// How long ago the first of them ended.
+    /// How long the database has lacked something.
     lag_seconds: u64,
+    /// Whether everything of the source is removed from the database.
+    removal: bool,
+    /// Since when attempts fail.
+    failed: Option<String>,
     /// Attempts in a row that failed.
     attempts: u32,
     /// When it is tried again.
@@ -87,6 +104,7 @@ pub async fn run(folders: &Folders, options: &PublishOptions) -> Result<(), Exit
         PublishAction::Status { json } => status(folders, *json),
         PublishAction::Verify { what, json } => verify(folders, what, *json).await,
         PublishAction::Rebuild { what } => rebuild(folders, what).await,
+        PublishAction::Remove { name, source, yes } => remove(folders, name, source, *yes).await,
     }
 }
 
@@ -96,26 +114,28 @@ fn status(folders: &Folders, json: bool) -> Result<(), Exit> {
     if setup.config.publish.is_empty() {
         return Err(Exit::usage("rollbook.toml has no [publish.NAME]"));
     }
-    let mut views = Vec::new();
+    let (mut views, mut left) = (Vec::new(), Vec::new());
     for name in setup.config.publish.keys() {
-        let states = match access.mirror_if_made() {
-            Some(mirror) => publish_states(setup, name, mirror)?,
-            None => BTreeMap::new(),
+        let Some(mirror) = access.mirror_if_made() else {
+            continue;
         };
+        left.extend(left_behind(setup, name, mirror)?);
+        let states = publish_states(setup, name, mirror)?;
         let view = |(source, state)| view(name, &source, state);
         views.extend(states.into_iter().map(view));
     }
     if json {
         out::json(&views);
     } else {
-        out::text(status_text(&views, out::width()));
+        out::text(blocks([status_text(&views, out::width()), bullets(left)]));
     }
     Ok(())
 }
 
 fn view(name: &PublishName, source: &SourceName, state: PublishState) -> SourceView {
     let now = Clock::system().now();
-    let since = state.lag.since.map(|since| now.duration_since(since));
+    let since = state.unpublished_since();
+    let since = since.map(|since| now.duration_since(since));
     let known = state.known.unwrap_or_default();
     SourceView {
         publish: name.to_string(),
@@ -125,6 +145,8 @@ fn view(name: &PublishName, source: &SourceName, state: PublishState) -> SourceV
         comparing: state.comparing,
         lag_runs: state.lag.runs,
         lag_seconds: since.map_or(0, |since| since.unsigned_abs().as_secs()),
+        removal: known.removal,
+        failed: known.failed.map(to_canonical),
         attempts: known.attempts,
         due: known.due.map(to_canonical),
         message: known.message,
@@ -160,7 +182,12 @@ fn status_text(views: &[SourceView], width: Option<usize>) -> String {
             count(view.comparing as u64),
             count(view.attempts.into()),
             time(&view.due),
-            view.message.clone().unwrap_or_default(),
+            match (&view.message, view.removal) {
+                (Some(why), true) => format!("to be removed: {why}"),
+                (Some(why), false) => why.clone(),
+                (None, true) => "to be removed".to_owned(),
+                (None, false) => String::new(),
+            },
         ]);
     }
     table.render(width)
@@ -283,10 +310,10 @@ async fn rebuild(folders: &Folders, what: &Published) -> Result<(), Exit> {
         source,
     };
     let (response, by) = send_request(folders, &request).await?;
-    let AdminResponse::Rebuilding { sources } = response else {
+    let AdminResponse::Rebuilding { sources: marked } = response else {
         return Err(Exit::failed(format!("unexpected response: {response:?}")));
     };
-    let sources = joined(sources.iter().map(SourceName::as_str));
+    let sources = joined(marked.iter().map(SourceName::as_str));
     match by {
         HandledBy::Daemon => {
             out::text(format!(
@@ -295,18 +322,73 @@ async fn rebuild(folders: &Folders, what: &Published) -> Result<(), Exit> {
             Ok(())
         }
         HandledBy::ThisProcess(app) => {
-            app.publish(PublishWhen::Now).await;
-            let states = publish_states(&setup, &name, &*app.store().reader()?)?;
-            let mut failed = states
-                .values()
-                .filter_map(|state| state.known.as_ref()?.message.as_ref());
-            match failed.next() {
-                Some(why) => Err(Exit::failed(format!("rollbook: {why}"))),
-                None => {
-                    out::text(format!("{sources} in {name} is what the mirror has."));
-                    Ok(())
-                }
-            }
+            publish_here(&app, &setup, &name, marked.iter()).await?;
+            let are = if marked.len() == 1 { "is" } else { "are" };
+            out::text(format!("{sources} in {name} {are} what the mirror has."));
+            Ok(())
         }
     }
+}
+
+/// Publishes in this process; fails with the first reason why one of the sources was not done.
+async fn publish_here(
+    app: &App,
+    setup: &Setup,
+    name: &PublishName,
+    mut sources: impl Iterator<Item = &SourceName>,
+) -> Result<(), Exit> {
+    app.publish(PublishWhen::Now).await;
+    let states = publish_states(setup, name, &*app.store().reader()?)?;
+    let failed = sources.find_map(|source| states.get(source)?.known.as_ref()?.message.as_ref());
+    failed.map_or(Ok(()), |why| Err(Exit::failed(format!("rollbook: {why}"))))
+}
+
+async fn remove(
+    folders: &Folders,
+    name: &str,
+    source: &SourceName,
+    is_agreed: bool,
+) -> Result<(), Exit> {
+    let overlay = Overlay::default();
+    let setup = Setup::load(folders, &overlay)?;
+    let Some((name, _)) = setup.config.publish.get_key_value(name) else {
+        return Err(Exit::usage(unknown_publish(&setup, name)));
+    };
+    if let Some(why) = still_published(&setup, name, source) {
+        return Err(Exit::usage(why));
+    }
+    let (secrets, mirror) = (start::secrets(folders, &overlay), folders.mirror(&setup));
+    let found = published_rows(&setup, &secrets, &mirror, name, source).await;
+    let found = found.map_err(|why| Exit::failed(format!("rollbook: {why}")))?;
+    let what = format!(
+        "{} of {source} in {}",
+        many(found.rows, "row", "rows"),
+        many(found.tables, "table", "tables")
+    );
+    if !is_agreed {
+        let Some(prompt) = Prompt::open() else {
+            return Err(Exit::usage(format!(
+                "{name} has {what}; without a terminal, `--yes` removes them"
+            )));
+        };
+        let question = format!("Remove {what} from {name}?");
+        if !prompt.agrees(&question).await? {
+            return Err(Exit::failed("nothing was removed"));
+        }
+    }
+    let request = AdminRequest::RemovePublished {
+        name: name.clone(),
+        source: source.clone(),
+    };
+    let (_, by) = send_request(folders, &request).await?;
+    out::text(match by {
+        HandledBy::Daemon => format!(
+            "The service removes {what} from {name} now; `rollbook publish status` shows {source} until it is done."
+        ),
+        HandledBy::ThisProcess(app) => {
+            publish_here(&app, &setup, name, [source].into_iter()).await?;
+            format!("Removed {what} from {name}.")
+        }
+    });
+    Ok(())
 }

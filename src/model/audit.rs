@@ -29,6 +29,8 @@ pub enum AuditedAction {
     ExportPerson,
     /// Everything that is published of sources is compared.
     RebuildPublished,
+    /// Everything of a source is removed from a database.
+    RemovePublished,
     /// A file of the configuration is another one.
     Configuration,
 }
@@ -50,6 +52,7 @@ impl AuditedAction {
             Self::ShowPerson => "show_person",
             Self::ExportPerson => "export_person",
             Self::RebuildPublished => "rebuild_published",
+            Self::RemovePublished => "remove_published",
             Self::Configuration => "configuration",
         }
     }

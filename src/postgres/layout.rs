@@ -5,6 +5,7 @@
 //! column is text until they agree.
 
 mod plan;
+pub mod removal;
 mod view;
 
 use tokio_postgres::types::Type;
@@ -104,13 +105,8 @@ async fn lay_out_tables(
     target: &Target,
     layout: StreamLayout<'_>,
 ) -> Result<Laid, DatabaseError> {
-    // One publisher at a time changes tables: the others wait here, as long as `lock_timeout` lets them.
+    lock(session, &target.schema).await?;
     let schema = quote(&target.schema);
-    session
-        .batch(&format!(
-            "SELECT version FROM {schema}.rollbook_layout FOR UPDATE"
-        ))
-        .await?;
     let columns = format!("{schema}.rollbook_columns");
     let view = view::name(layout.connector, layout.stream);
     let mut made = Vec::new();
@@ -175,6 +171,15 @@ async fn lay_out_tables(
         grant(session, target, layout, &made).await?;
     }
     Ok(Laid::Out(made))
+}
+
+/// One publisher at a time changes tables: the others wait here, as long as `lock_timeout` lets them.
+async fn lock(session: &Session, schema: &str) -> Result<(), DatabaseError> {
+    let lock = format!(
+        "SELECT version FROM {}.rollbook_layout FOR UPDATE",
+        quote(schema)
+    );
+    session.batch(&lock).await
 }
 
 enum Laid {
@@ -294,9 +299,15 @@ async fn remove_source(
     let sql = format!("SELECT 1 FROM {schema}.rollbook_columns WHERE \"table\" = $1 LIMIT 1");
     let others = session.query(&sql, &values[..1]).await?;
     if others.is_empty() {
-        let view = quote(&format!("{name}{}", view::SUFFIX));
-        let table = quote(name);
-        let drop = format!("DROP VIEW IF EXISTS {schema}.{view}; DROP TABLE {schema}.{table}");
+        let views = view::of_table(session, &target.schema, name).await?;
+        let views = views
+            .iter()
+            .map(|view| format!("DROP VIEW {schema}.{};", quote(view)));
+        let drop = format!(
+            "{} DROP TABLE {schema}.{}",
+            views.collect::<String>(),
+            quote(name)
+        );
         return session.batch(&drop).await;
     }
     let sql = format!("DELETE FROM {schema}.{} WHERE source = $1", quote(name));

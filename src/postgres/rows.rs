@@ -254,21 +254,7 @@ impl SourceRows<'_> {
     /// Removes some rows of the source, those with the first keys; 0 when none is left.
     pub async fn remove_some(&self) -> Result<u64, DatabaseError> {
         let key = self.names(&self.table.table.key, "");
-        let of_source = format!("FROM {} WHERE {SOURCE_COLUMN} = $1", self.place());
-        let some = format!(
-            "DELETE {of_source} AND ({key}) <= \
-             (SELECT {key} {of_source} ORDER BY {key} OFFSET {REMOVED_AT_ONCE} LIMIT 1)"
-        );
-        let source = [(&self.source as _, Type::TEXT)];
-        match self.session.execute(&some, &source).await? {
-            // There are fewer.
-            0 => {
-                self.session
-                    .execute(&format!("DELETE {of_source}"), &source)
-                    .await
-            }
-            removed => Ok(removed),
-        }
+        remove_some(self.session, &self.place(), &key, self.source).await
     }
 
     /// Frees the room of removed rows of all sources: they stay in the files until then.
@@ -355,6 +341,29 @@ impl SourceRows<'_> {
             values.iter().map(value).collect()
         };
         columns.iter().zip(values).map(of_column).collect()
+    }
+}
+
+/// Removes some rows of a source, those with the first keys; 0 when none is left. `key`: the columns, with commas.
+pub(super) async fn remove_some(
+    session: &Session,
+    place: &str,
+    key: &str,
+    source: &str,
+) -> Result<u64, DatabaseError> {
+    let of_source = format!("FROM {place} WHERE {SOURCE_COLUMN} = $1");
+    let some = format!(
+        "DELETE {of_source} AND ({key}) <= \
+         (SELECT {key} {of_source} ORDER BY {key} OFFSET {REMOVED_AT_ONCE} LIMIT 1)"
+    );
+    let source = [(&source as _, Type::TEXT)];
+    match session.execute(&some, &source).await? {
+        // There are fewer.
+        0 => {
+            let all = format!("DELETE {of_source}");
+            session.execute(&all, &source).await
+        }
+        removed => Ok(removed),
     }
 }
 

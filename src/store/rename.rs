@@ -12,8 +12,11 @@ use super::queries::{self, Reader};
 use super::schema::own_tables;
 use super::suppression::SUPPRESSED;
 use super::table::quote;
-use super::{create, lookups, tables, views};
+use super::{create, lookups, published, tables, views};
 use crate::model::{SourceName, StreamName, Table};
+
+/// What databases have under the old name is not renamed: it is removed there, and published under the new one.
+const PUBLISHED: [&str; 2] = ["rollbook_published", "rollbook_published_streams"];
 
 /// What a source has in the mirror.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -131,6 +134,9 @@ fn rename_records(
 ) -> Result<(), StoreError> {
     let what = StoreError::sql("rename a source");
     for name in own_tables()? {
+        if PUBLISHED.contains(&name.as_str()) {
+            continue;
+        }
         let has_source: bool = transaction
             .query_row(
                 "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = 'source')",
@@ -151,6 +157,9 @@ fn rename_records(
         }
         let update = format!("UPDATE OR REPLACE {table} SET source = ?2 WHERE source = ?1");
         transaction.execute(&update, [old, new]).map_err(&what)?;
+    }
+    if old != new {
+        published::note_rename(transaction, old, new)?;
     }
     let subject = |source: &SourceName| format!("source {source}");
     let prefix = |source: &SourceName| format!("{source}_");

@@ -381,6 +381,7 @@ ALTER TABLE rollbook_adaptations ADD COLUMN items INTEGER;
     "
 ALTER TABLE rollbook_series_runs ADD COLUMN oldest TEXT;
 ALTER TABLE rollbook_series_runs ADD COLUMN newest TEXT;
+CREATE INDEX rollbook_runs_source ON rollbook_runs (source, run);
 CREATE TABLE rollbook_published (
   publish TEXT NOT NULL,
   source TEXT NOT NULL,
@@ -391,13 +392,16 @@ CREATE TABLE rollbook_published (
   run INTEGER NOT NULL,
   next_revision INTEGER,
   next_run INTEGER,
+  seen INTEGER NOT NULL,
   rebuild INTEGER NOT NULL,
+  removal INTEGER NOT NULL,
   checked TEXT,
   published TEXT,
   attempts INTEGER NOT NULL,
   due TEXT,
   failed TEXT,
   message TEXT,
+  claimed_by TEXT,
   PRIMARY KEY (publish, source)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE rollbook_published_streams (

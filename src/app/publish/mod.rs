@@ -2,13 +2,15 @@
 //!
 //! No run waits for it and none fails by it: what could not be published stays due, also over a restart. `standing.rs` decides
 //! what a source's row in the database means, `pass.rs` brings one source up to date, `compare.rs` fills tables and finds
-//! differences.
+//! differences, `removal.rs` removes a source, `states.rs` says how far each is.
 
 mod chunks;
 mod compare;
 mod online;
 mod pass;
+mod removal;
 mod standing;
+mod states;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -20,8 +22,10 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use self::pass::{Pass, PassError};
 pub use self::online::{DatabaseCheck, check_databases, database_host, unusable_database};
+use self::pass::{Pass, PassError};
+pub use self::removal::{PublishedRows, published_rows, still_published};
+pub use self::states::{PublishState, left_behind, publish_states};
 pub use self::verify::{PublishVerification, TableDifference, verify_published};
 use super::{AdminResponse, App, DaemonEngine};
 use crate::daemon::alerts::retry_pause;
@@ -32,7 +36,7 @@ use crate::postgres::layout::Target;
 use crate::postgres::{Address, DatabaseError, Session, fence};
 use crate::setup::Setup;
 use crate::setup::files::{PublishConfig, Secrets};
-use crate::store::published::{self, Lag, PublishedSource};
+use crate::store::published::{self, PublishedSource};
 use crate::store::{StoreError, queries};
 
 /// How long to wait when it cannot be found out what is due.
@@ -40,17 +44,6 @@ const RETRY: Duration = Duration::from_secs(15 * 60);
 
 /// How often a database is asked whether it still has what was published, though nothing changed: it may have been restored.
 const CHECK: SignedDuration = SignedDuration::from_hours(1);
-
-/// How far a source is in a database, and what waits.
-#[derive(Clone, Debug)]
-pub struct PublishState {
-    /// How far it is; `None` before the first attempt.
-    pub known: Option<PublishedSource>,
-    /// Streams that are filled or compared at present.
-    pub comparing: usize,
-    /// What is not published yet.
-    pub lag: Lag,
-}
 
 /// The tables of a source that a database gets.
 fn tables_of(setup: &Setup, config: &PublishConfig) -> BTreeMap<SourceName, Vec<Table>> {
@@ -61,36 +54,6 @@ fn tables_of(setup: &Setup, config: &PublishConfig) -> BTreeMap<SourceName, Vec<
         }
     }
     tables
-}
-
-/// How far every source of a database is.
-///
-/// # Errors
-/// When the mirror cannot be read.
-pub fn publish_states(
-    setup: &Setup,
-    name: &PublishName,
-    reader: &queries::Reader,
-) -> Result<BTreeMap<SourceName, PublishState>, StoreError> {
-    let Some(config) = setup.config.publish.get(name) else {
-        return Ok(BTreeMap::new());
-    };
-    let mut known = published::sources(reader, name)?;
-    let sources: Vec<SourceName> = tables_of(setup, config).into_keys().collect();
-    let state = |source: SourceName| {
-        let known = known.remove(&source);
-        let after = known.as_ref().map_or(0, |known| known.run);
-        let streams = published::streams(reader, name, &source)?;
-        let open = streams.values();
-        let comparing = open.filter(|one| one.compare.is_some() || one.erasures > one.erased);
-        let state = PublishState {
-            comparing: comparing.count(),
-            lag: published::lag(reader, &source, after)?,
-            known,
-        };
-        Ok((source, state))
-    };
-    sources.into_iter().map(state).collect()
 }
 
 /// What to say of a database that is not there.
@@ -179,7 +142,12 @@ impl App {
                     PublishWhen::Due => pause_of(config, &state, now),
                 };
                 match pause.filter(|pause| pause.is_positive()) {
-                    None => due.push((source.clone(), tables.remove(&source).unwrap_or_default())),
+                    None => {
+                        // One that is to leave has none, until it is gone.
+                        let leaves = state.known.is_some_and(|known| known.removal);
+                        let tables = tables.remove(&source).filter(|_| !leaves);
+                        due.push((source, tables));
+                    }
                     Some(pause) => {
                         let pause = pause.unsigned_abs();
                         round.again = round.again.into_iter().chain([pause]).min();
@@ -197,7 +165,10 @@ impl App {
                 Ok(session) => {
                     let target = target(config);
                     let pass = Pass::new(self, setup, (name, config), session, &target, &source);
-                    pass.run(&tables).await
+                    match &tables {
+                        Some(tables) => pass.run(tables).await,
+                        None => pass.remove().await,
+                    }
                 }
                 Err(error) => Err(PassError::Refused(error.to_string())),
             };
@@ -219,6 +190,10 @@ impl App {
     ) -> Result<Duration, StoreError> {
         let now = self.clock.now();
         let known = published::source(&*self.store().reader()?, name, source)?;
+        if known.is_none() && ended.is_ok() {
+            // It was removed; if it is published again, that is due now.
+            return Ok(Duration::ZERO);
+        }
         let mut state = known.unwrap_or_default();
         let pause = match ended {
             Ok(()) => {
@@ -226,11 +201,17 @@ impl App {
                     tracing::info!(publish = %name, %source, "publishing works again");
                 }
                 state.checked = Some(now);
-                (state.attempts, state.due, state.failed, state.message) = (0, None, None, None);
+                (state.attempts, state.due, state.failed) = (0, None, None);
+                (state.message, state.claimed_by) = (None, None);
                 CHECK.unsigned_abs()
             }
-            Err(PassError::Store(error)) => return Err(error),
-            Err(PassError::Refused(why) | PassError::Lost(why)) => {
+            Err(failure) => {
+                let (why, claimed_by) = match failure {
+                    PassError::Store(error) => return Err(error),
+                    PassError::Refused(why) | PassError::Lost(why) => (why, None),
+                    PassError::Claimed { by, why } => (why, Some(by)),
+                };
+                state.claimed_by = claimed_by;
                 state.attempts = state.attempts.saturating_add(1);
                 let pause = retry_pause(state.attempts);
                 match state.message.as_ref() == Some(&why) {
@@ -340,7 +321,7 @@ fn pause_of(
     now: Timestamp,
 ) -> Option<SignedDuration> {
     let known = state.known.as_ref()?;
-    if known.rebuild {
+    if known.rebuild || (known.removal && known.due.is_none()) {
         return None;
     }
     if let Some(due) = known.due {

@@ -27,6 +27,13 @@ pub(super) enum PassError {
     Store(StoreError),
     /// The database, or whoever else publishes there, does not let it.
     Refused(String),
+    /// Another mirror publishes the source.
+    Claimed {
+        /// Its machine.
+        by: String,
+        /// What to do.
+        why: String,
+    },
     /// The connection is of no use any more.
     Lost(String),
 }
@@ -50,7 +57,7 @@ impl From<DatabaseError> for PassError {
 pub(super) struct Pass<'a> {
     pub(super) app: &'a App,
     setup: &'a Setup,
-    name: &'a PublishName,
+    pub(super) name: &'a PublishName,
     config: &'a PublishConfig,
     pub(super) session: &'a Session,
     pub(super) target: &'a Target,
@@ -123,11 +130,15 @@ impl<'a> Pass<'a> {
                 self.has_taken(found.claim, run).await?;
             }
             (Standing::Foreign, Some(found)) => {
-                return Err(PassError::Refused(format!(
+                let why = format!(
                     "another mirror publishes this source: that of {}, last at {} UTC; if that one is gone, \
                      `rollbook publish rebuild {} {}` lets this one take its place",
                     found.host, found.published, self.name, self.source
-                )));
+                );
+                return Err(PassError::Claimed {
+                    by: found.host,
+                    why,
+                });
             }
             (_, found) => self.take(found).await?,
         }
@@ -174,6 +185,7 @@ impl<'a> Pass<'a> {
         let former = std::mem::replace(&mut self.state.claim, claim);
         self.state.former.push(former);
         (self.state.revision, self.state.run) = (fence::FIRST_REVISION, run);
+        self.state.seen = 0;
         self.state.next_claim = None;
         (self.state.next_revision, self.state.next_run) = (None, None);
         self.state.rebuild = false;
@@ -347,7 +359,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    async fn transaction<T>(
+    pub(super) async fn transaction<T>(
         &self,
         work: impl Future<Output = Result<T, PassError>>,
     ) -> Result<T, PassError> {
@@ -455,10 +467,17 @@ impl<'a> Pass<'a> {
             (
                 through,
                 changed,
-                published::lag(&reader, self.source, after)?,
+                published::lag(&reader, self.source, after.max(self.state.seen))?,
             )
         };
-        if through <= after || lag.runs == 0 {
+        if through <= after {
+            return Ok(false);
+        }
+        if lag.runs == 0 {
+            if through > self.state.seen {
+                self.state.seen = through;
+                self.save().await?;
+            }
             return Ok(false);
         }
         let changed = tables
@@ -579,7 +598,7 @@ impl<'a> Pass<'a> {
 }
 
 /// Somebody else has written the row of the source: the next attempt finds out who.
-fn overtaken() -> PassError {
+pub(super) fn overtaken() -> PassError {
     PassError::Refused("the source was published by somebody else meanwhile".to_owned())
 }
 

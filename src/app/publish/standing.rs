@@ -22,6 +22,11 @@ pub(super) enum Standing {
     Foreign,
 }
 
+/// Whether this mirror publishes the source, whatever else it has there.
+pub(super) fn is_own(known: &PublishedSource, found: &Fence) -> bool {
+    known.claim == found.claim || known.next_claim.as_ref() == Some(&found.claim)
+}
+
 /// What the row in the database means.
 pub(super) fn standing(known: Option<&PublishedSource>, found: Option<&Fence>) -> Standing {
     let Some(found) = found else {

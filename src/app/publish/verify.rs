@@ -100,7 +100,7 @@ pub async fn verify_published(
         let verified = comparison.source(&source, &tables).await;
         let verified = verified.map_err(|error| match error {
             PassError::Store(error) => error.to_string(),
-            PassError::Refused(why) | PassError::Lost(why) => why,
+            PassError::Refused(why) | PassError::Lost(why) | PassError::Claimed { why, .. } => why,
         })?;
         found.insert(source, verified);
     }

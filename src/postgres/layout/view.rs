@@ -12,7 +12,7 @@ use crate::model::published::{PublishedPart, SOURCE_COLUMN};
 use crate::model::{ConnectorName, StreamName};
 
 /// What is behind the name of a stream.
-pub(super) const SUFFIX: &str = "_labelled";
+const SUFFIX: &str = "_labelled";
 
 /// Where a connector's combo lists are: a stream, and what its columns are called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,26 @@ struct Column {
 
 pub(super) fn name(connector: &ConnectorName, stream: &StreamName) -> String {
     name_within(&format!("{connector}_{stream}"), SUFFIX)
+}
+
+/// The views of Rollbook's that read a table: its own, and all with labels where it has the combo lists.
+pub(super) async fn of_table(
+    session: &Session,
+    schema: &str,
+    table: &str,
+) -> Result<Vec<String>, DatabaseError> {
+    let sql = "SELECT DISTINCT v.relname::text FROM pg_catalog.pg_class AS t \
+               JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace \
+               JOIN pg_catalog.pg_depend AS d ON d.refclassid = 'pg_catalog.pg_class'::regclass \
+                 AND d.refobjid = t.oid AND d.classid = 'pg_catalog.pg_rewrite'::regclass \
+               JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid \
+               JOIN pg_catalog.pg_class AS v ON v.oid = r.ev_class AND v.relkind = 'v' \
+                 AND v.relnamespace = t.relnamespace \
+               WHERE n.nspname = $1 AND t.relname = $2 \
+                 AND obj_description(v.oid, 'pg_class') LIKE 'Rollbook: %'";
+    let values = [(&schema as _, Type::TEXT), (&table as _, Type::TEXT)];
+    let rows = session.query(sql, &values).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Makes the view, if a column has labels and the lists are published.

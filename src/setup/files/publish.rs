@@ -50,6 +50,23 @@ pub struct PublishConfig {
 }
 
 impl PublishConfig {
+    /// With the defaults.
+    #[cfg(test)]
+    pub fn plain(url: SecretRef) -> Self {
+        Self {
+            url,
+            ca_file: None,
+            schema: rollbook(),
+            reader: None,
+            tables: None,
+            leave_out: Vec::new(),
+            history: true,
+            schedule: None,
+            time_zone: Zone::default(),
+            late_after: six_hours(),
+        }
+    }
+
     /// The columns of a stream that are published, as a table of them; `None` where the stream is not.
     pub fn table(&self, table: &Table) -> Option<Table> {
         let name = table.name();
@@ -112,16 +129,9 @@ mod tests {
             (Some("north_other"), &[], None),
         ] {
             let config = PublishConfig {
-                url: SecretRef::Env("URL".parse().expect("a name")),
-                ca_file: None,
-                schema: rollbook(),
-                reader: None,
                 tables: tables.map(|name| vec![name.to_owned()]),
                 leave_out: left_out.iter().map(|one| (*one).to_owned()).collect(),
-                history: true,
-                schedule: None,
-                time_zone: Zone::default(),
-                late_after: six_hours(),
+                ..PublishConfig::plain(SecretRef::Env("URL".parse().expect("a name")))
             };
             let found = config.table(&table).map(|table| {
                 let names = table.columns.iter().map(|column| column.name.as_str());

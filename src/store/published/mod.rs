@@ -35,8 +35,12 @@ pub struct PublishedSource {
     pub next_revision: Option<i64>,
     /// And its run.
     pub next_run: Option<i64>,
+    /// No run after `run` and up to this one changed anything, so that they are not looked at again.
+    pub seen: i64,
     /// Whether a person wants everything compared, whoever published the source last.
     pub rebuild: bool,
+    /// Whether everything of the source is to be removed from the database, and then forgotten here.
+    pub removal: bool,
     /// When the database was asked last whether it has this revision.
     pub checked: Option<Timestamp>,
     /// When something was published last.
@@ -49,6 +53,8 @@ pub struct PublishedSource {
     pub failed: Option<Timestamp>,
     /// Why the last one failed.
     pub message: Option<String>,
+    /// The machine of the mirror that publishes the source instead of this one.
+    pub claimed_by: Option<String>,
 }
 
 /// How far a stream's tables are.
@@ -73,7 +79,7 @@ pub const UNKNOWN_REVISION: i64 = -1;
 pub type PublishedSources = BTreeMap<SourceName, PublishedSource>;
 
 const SOURCE_COLUMNS: &str = "claim, next_claim, revision, run, next_revision, next_run, rebuild, checked, \
-                              published, attempts, due, failed, message, former";
+                              published, attempts, due, failed, message, removal, claimed_by, seen, former";
 
 /// Former claims that are remembered.
 const FORMER: usize = 100;
@@ -88,7 +94,7 @@ pub fn sources(
 ) -> Result<PublishedSources, StoreError> {
     let sql = format!("SELECT {SOURCE_COLUMNS}, source FROM rollbook_published WHERE publish = ?1");
     let found = connection.prepare_cached(&sql).and_then(|mut statement| {
-        let rows = statement.query_map([publish], |row| Ok((row.get(14)?, source_of(row)?)))?;
+        let rows = statement.query_map([publish], |row| Ok((row.get(17)?, source_of(row)?)))?;
         rows.collect()
     });
     found.map_err(StoreError::sql("read what is published"))
@@ -129,8 +135,11 @@ fn source_of(row: &Row<'_>) -> rusqlite::Result<PublishedSource> {
         due: time(row.get(10)?),
         failed: time(row.get(11)?),
         message: row.get(12)?,
+        removal: row.get(13)?,
+        claimed_by: row.get(14)?,
+        seen: row.get(15)?,
         former: {
-            let claims: String = row.get(13)?;
+            let claims: String = row.get(16)?;
             claims.split_whitespace().map(str::to_owned).collect()
         },
     })
@@ -149,7 +158,7 @@ pub fn save_source(
     let time = |time: Option<Timestamp>| time.map(scalar::to_canonical);
     let sql = format!(
         "INSERT OR REPLACE INTO rollbook_published (publish, source, {SOURCE_COLUMNS}) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
     );
     let saved = connection.prepare_cached(&sql).and_then(|mut statement| {
         statement.execute(params![
@@ -168,6 +177,9 @@ pub fn save_source(
             time(state.due),
             time(state.failed),
             state.message,
+            state.removal,
+            state.claimed_by,
+            state.seen,
             state.former[state.former.len().saturating_sub(FORMER)..].join(" "),
         ])
     });
@@ -185,8 +197,8 @@ pub(super) fn keep_claims(connection: &Connection, from: &Path) -> Result<(), St
         .map_err(&what)?;
     let copied = connection.execute(
         "INSERT OR REPLACE INTO rollbook_published \
-         (publish, source, claim, next_claim, former, revision, run, rebuild, attempts) \
-         SELECT publish, source, claim, next_claim, former, ?1, 0, rebuild, 0 FROM previous.rollbook_published",
+         (publish, source, claim, next_claim, former, revision, run, seen, rebuild, removal, attempts) \
+         SELECT publish, source, claim, next_claim, former, ?1, 0, 0, rebuild, removal, 0 FROM previous.rollbook_published",
         [UNKNOWN_REVISION],
     );
     let detached = connection.execute_batch("DETACH previous");
@@ -297,6 +309,41 @@ pub fn note_erasure(
     let mut statement = connection.prepare_cached(sql).map_err(&what)?;
     for (source, stream) in streams {
         statement.execute(params![source, stream]).map_err(&what)?;
+    }
+    // Under a name that a source had before its rename, which is not to be found in the mirror any more.
+    let sql = "UPDATE rollbook_published_streams AS one SET erasures = erasures + 1 WHERE ?1 AND EXISTS \
+               (SELECT 1 FROM rollbook_published WHERE publish = one.publish AND source = one.source AND removal)";
+    let noted = connection.execute(sql, [!streams.is_empty()]);
+    noted.map(drop).map_err(what)
+}
+
+/// A source has another name: what is published under the old one is to be removed, and the tables of the new one, if there
+/// are any, are to be compared.
+///
+/// # Errors
+/// When the mirror cannot be written.
+pub fn note_rename(
+    connection: &Connection,
+    old: &SourceName,
+    new: &SourceName,
+) -> Result<(), StoreError> {
+    let what = StoreError::sql("note what is published under another name");
+    for (sql, source) in [
+        (
+            "UPDATE rollbook_published SET removal = 1, due = NULL WHERE source = ?1",
+            old,
+        ),
+        // The runs of the old name are its own now.
+        (
+            "UPDATE rollbook_published SET seen = 0 WHERE source = ?1",
+            new,
+        ),
+        (
+            "UPDATE rollbook_published_streams SET compare = '' WHERE source = ?1",
+            new,
+        ),
+    ] {
+        connection.execute(sql, [source]).map_err(&what)?;
     }
     Ok(())
 }
@@ -420,4 +467,37 @@ pub fn has_removed(
         statement.query_row(params![source, stream, after, through], |row| row.get(0))
     });
     found.map_err(StoreError::sql("read the run records"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::named;
+    use crate::store::Store;
+
+    /// The person's rows may still be under the old name, which the mirror does not have any more.
+    #[tokio::test]
+    async fn an_erasure_waits_for_what_is_to_be_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("mirror.db")).expect("a mirror");
+        let noted = |connection: &mut Connection| {
+            let (publish, stream) = (named("district"), named("users"));
+            for source in ["old", "other", "new"] {
+                let (source, state) = (named(source), PublishedStream::default());
+                save_source(connection, &publish, &source, &PublishedSource::default())?;
+                save_stream(connection, &publish, (&source, &stream), &state)?;
+            }
+            note_rename(connection, &named("old"), &named("new"))?;
+            note_erasure(connection, &[])?;
+            assert_eq!(not_erased(connection)?, []);
+            note_erasure(connection, &[(named("new"), stream)])?;
+            let open = not_erased(connection)?.into_iter();
+            let open: Vec<String> = open.map(|(_, source, _)| source.to_string()).collect();
+            assert_eq!(open, ["new", "old"]);
+            forget_source(connection, &publish, &named("old"))?;
+            assert_eq!(not_erased(connection)?.len(), 1);
+            Ok(())
+        };
+        store.write(noted).await.expect("noted");
+    }
 }

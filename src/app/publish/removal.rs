@@ -1,0 +1,184 @@
+//! Removing a source from a database: after a rename, or because an admin moves a school out. It is worked off like what is
+//! to be published, so that it is done at last if the database is away now.
+
+use super::pass::{Pass, PassError, overtaken};
+use super::standing::is_own;
+use super::{connect, tables_of, unknown_publish};
+use crate::app::{AdminResponse, App};
+use crate::document::suggest::joined;
+use crate::model::{PublishName, SourceName};
+use crate::postgres::fence::{self, Fence};
+use crate::postgres::layout::removal;
+use crate::setup::Setup;
+use crate::setup::files::Secrets;
+use crate::store::database::reader;
+use crate::store::published::{self, PublishedSource};
+
+/// What a database has of a source, before an admin removes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PublishedRows {
+    /// Its tables.
+    pub tables: u64,
+    /// Their rows of the source.
+    pub rows: u64,
+}
+
+/// Why the configuration does not let a source be removed from a database: it would be published again.
+pub fn still_published(setup: &Setup, name: &PublishName, source: &SourceName) -> Option<String> {
+    let config = setup.config.publish.get(name)?;
+    let tables = tables_of(setup, config).remove(source)?;
+    let tables: Vec<String> = tables.iter().map(|table| table.name()).collect();
+    let first = match &config.tables {
+        Some(_) => format!(
+            "remove {} from `tables` of [publish.{name}]",
+            joined(tables.iter().map(String::as_str))
+        ),
+        None => format!(
+            "list in `tables` of [publish.{name}] what stays published, or remove the jobs that read {source}"
+        ),
+    };
+    Some(format!(
+        "{source} is still published to {name}: {first}, load that (`systemctl reload rollbook`), and run this again; \
+         nothing was removed"
+    ))
+}
+
+/// What a database has of a source, which may be nothing if this mirror knows of it.
+///
+/// # Errors
+/// When the mirror cannot be read, the database not be reached, or this mirror does not publish the source: a message for an
+/// admin.
+pub async fn published_rows(
+    setup: &Setup,
+    secrets: &Secrets,
+    mirror: &std::path::Path,
+    name: &PublishName,
+    source: &SourceName,
+) -> Result<PublishedRows, String> {
+    let Some(config) = setup.config.publish.get(name) else {
+        return Err(unknown_publish(setup, name.as_str()));
+    };
+    let known = reader(mirror).and_then(|mirror| published::source(&mirror, name, source));
+    let known = known.map_err(|error| error.to_string())?;
+    let session = connect(secrets, config).await;
+    let session = session.map_err(|error| error.to_string())?;
+    let counted = async {
+        let schema = &config.schema;
+        let Some(found) = fence::find(&session, schema, source.as_str()).await? else {
+            return Ok(match known {
+                Some(_) => Ok(PublishedRows::default()),
+                None => Err(nothing_published(name, source)),
+            });
+        };
+        if !known.as_ref().is_some_and(|known| is_own(known, &found)) {
+            return Ok(Err(foreign(name, source, &found)));
+        }
+        let mut all = PublishedRows::default();
+        for table in removal::tables(&session, schema, source.as_str()).await? {
+            all.tables += 1;
+            all.rows += removal::count(&session, schema, (&table, source.as_str())).await?;
+        }
+        Ok(Ok(all))
+    };
+    let counted: Result<_, crate::postgres::DatabaseError> = counted.await;
+    counted.map_err(|error| error.to_string())?
+}
+
+fn foreign(name: &PublishName, source: &SourceName, found: &Fence) -> String {
+    format!(
+        "another mirror publishes {source} to {name}: that of {}, last at {} UTC; remove it there",
+        found.host, found.published
+    )
+}
+
+impl Pass<'_> {
+    /// Removes everything of the source, and forgets it. What another mirror publishes is left to that.
+    pub(super) async fn remove(mut self) -> Result<(), PassError> {
+        let (known, streams) = {
+            let reader = self.app.store().reader()?;
+            let known = published::source(&reader, self.name, self.source)?;
+            (known, published::streams(&reader, self.name, self.source)?)
+        };
+        let known = known.unwrap_or_default();
+        let found = fence::find(self.session, &self.target.schema, self.source.as_str()).await?;
+        match found {
+            Some(found) if is_own(&known, &found) => {
+                self.state.claim = found.claim;
+                self.state.revision = found.revision;
+                let is_erasure = streams.values().any(|one| one.erasures > one.erased);
+                self.remove_tables(is_erasure).await?;
+                tracing::info!(publish = %self.name, source = %self.source, "the source was removed from the database");
+            }
+            Some(found) => tracing::warn!("{}", foreign(self.name, self.source, &found)),
+            None => {}
+        }
+        let (name, source) = (self.name.clone(), self.source.clone());
+        let forget = move |connection: &mut _| published::forget_source(connection, &name, &source);
+        Ok(self.app.store().write(forget).await?)
+    }
+
+    async fn remove_tables(&self, is_erasure: bool) -> Result<(), PassError> {
+        let (session, schema) = (self.session, &self.target.schema);
+        let source = self.source.as_str();
+        for table in removal::tables(session, schema, source).await? {
+            let of = (table.as_str(), source);
+            while self
+                .fenced(async { Ok(removal::remove_some(session, schema, of).await?) })
+                .await?
+                > 0
+            {}
+            let leave = async { Ok(removal::leave(session, self.target, of).await?) };
+            let is_there = self.fenced(leave).await?;
+            if is_erasure && is_there {
+                removal::vacuum(session, schema, &table).await?;
+            }
+        }
+        self.transaction(async {
+            let is_forgotten = fence::forget(session, schema, self.held()).await?;
+            is_forgotten.then_some(()).ok_or_else(overtaken)
+        })
+        .await
+    }
+}
+
+impl App {
+    /// Marks a source that is published no longer, so that everything of it is removed from the database.
+    ///
+    /// # Errors
+    /// When it would be published again, this mirror never published it, or the mirror cannot be written.
+    pub(in crate::app) async fn remove_published(
+        &self,
+        name: &PublishName,
+        source: &SourceName,
+    ) -> Result<AdminResponse, AdminResponse> {
+        let setup = self.setup();
+        if !setup.config.publish.contains_key(name) {
+            let unknown = unknown_publish(&setup, name.as_str());
+            return Err(AdminResponse::Refused(unknown));
+        }
+        if let Some(why) = still_published(&setup, name, source) {
+            return Err(AdminResponse::Refused(why));
+        }
+        let Some(known) = published::source(&*self.store().reader()?, name, source)? else {
+            return Err(AdminResponse::Refused(nothing_published(name, source)));
+        };
+        let state = PublishedSource {
+            removal: true,
+            due: None,
+            ..known
+        };
+        let (name, source) = (name.clone(), source.clone());
+        let mark =
+            move |connection: &mut _| published::save_source(connection, &name, &source, &state);
+        self.store().write(mark).await?;
+        self.publish_wake.notify_one();
+        Ok(AdminResponse::RemovingPublished)
+    }
+}
+
+/// What to say of a source that this mirror never published.
+fn nothing_published(name: &PublishName, source: &SourceName) -> String {
+    format!(
+        "nothing of a source {source} is published to {name}; `rollbook publish status` lists what is"
+    )
+}

@@ -1,0 +1,217 @@
+//! How far each source is in a database, and since when something is not there. Read from the mirror alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::tables_of;
+use crate::app::App;
+use crate::document::suggest::joined;
+use crate::model::schedule::next_tick;
+use crate::model::{PublishName, SourceName, scalar};
+use crate::setup::Setup;
+use crate::setup::files::PublishConfig;
+use crate::store::published::{self, Lag, PublishedSource};
+use crate::store::{StoreError, queries};
+
+/// How far a source is in a database, and what waits.
+#[derive(Clone, Debug, Default)]
+pub struct PublishState {
+    /// How far it is; `None` before the first attempt.
+    pub known: Option<PublishedSource>,
+    /// Streams that are filled or compared at present.
+    pub comparing: usize,
+    /// What is not published yet.
+    pub lag: Lag,
+}
+
+impl PublishState {
+    /// Since when the database lacks something: the end of the first run that waits, or the first attempt that failed to fill,
+    /// compare or remove.
+    pub fn unpublished_since(&self) -> Option<Timestamp> {
+        let known = self.known.as_ref()?;
+        let is_filled = known.published.is_some();
+        let waits = self.lag.since.filter(|_| is_filled);
+        let is_open = known.removal || self.comparing > 0 || !is_filled;
+        let open = known.failed.filter(|_| is_open);
+        waits.into_iter().chain(open).min()
+    }
+
+    /// When that is too long: at once where another mirror publishes the source, because that does not pass by itself. What
+    /// waits for its schedule is not late before.
+    pub fn late_at(&self, config: &PublishConfig) -> Option<Timestamp> {
+        let known = self.known.as_ref()?;
+        if known.claimed_by.is_some() {
+            return known.failed;
+        }
+        let since = self.unpublished_since()?;
+        let due = match &config.schedule {
+            Some(schedule) => next_tick(schedule.cron(), config.time_zone.zone(), since)?,
+            None => since,
+        };
+        let late_after = SignedDuration::try_from(config.late_after.0);
+        Some(scalar::saturating_add(
+            due,
+            late_after.unwrap_or(SignedDuration::MAX),
+        ))
+    }
+}
+
+/// How far every source of a database is, also of those that are to leave it.
+///
+/// # Errors
+/// When the mirror cannot be read.
+pub fn publish_states(
+    setup: &Setup,
+    name: &PublishName,
+    reader: &queries::Reader,
+) -> Result<BTreeMap<SourceName, PublishState>, StoreError> {
+    let Some(config) = setup.config.publish.get(name) else {
+        return Ok(BTreeMap::new());
+    };
+    let mut known = published::sources(reader, name)?;
+    let leaving = known.iter().filter(|(_, known)| known.removal);
+    let leaving = leaving.map(|(source, _)| source.clone());
+    let sources: BTreeSet<SourceName> = tables_of(setup, config)
+        .into_keys()
+        .chain(leaving)
+        .collect();
+    let state = |source: SourceName| {
+        let known = known.remove(&source);
+        if known.as_ref().is_some_and(|known| known.removal) {
+            let state = PublishState {
+                known,
+                ..PublishState::default()
+            };
+            return Ok((source, state));
+        }
+        let after = known.as_ref().map_or(0, |known| known.run.max(known.seen));
+        let streams = published::streams(reader, name, &source)?;
+        let open = streams.values();
+        let comparing = open.filter(|one| one.compare.is_some() || one.erasures > one.erased);
+        let state = PublishState {
+            comparing: comparing.count(),
+            lag: published::lag(reader, &source, after)?,
+            known,
+        };
+        Ok((source, state))
+    };
+    sources.into_iter().map(state).collect()
+}
+
+/// Sources that are published no longer by the configuration, whose rows are still in the database.
+///
+/// # Errors
+/// When the mirror cannot be read.
+pub fn left_behind(
+    setup: &Setup,
+    name: &PublishName,
+    reader: &queries::Reader,
+) -> Result<Vec<String>, StoreError> {
+    let Some(config) = setup.config.publish.get(name) else {
+        return Ok(Vec::new());
+    };
+    let tables = tables_of(setup, config);
+    let known = published::sources(reader, name)?.into_iter();
+    let left = known.filter(|(source, known)| !known.removal && !tables.contains_key(source));
+    let text = |source: SourceName| {
+        format!(
+            "{source} is published to {name} no longer, and its rows are still there: \
+             `rollbook publish remove {name} {source}` removes them"
+        )
+    };
+    Ok(left.map(|(source, _)| text(source)).collect())
+}
+
+impl App {
+    /// Why sources are not published, each reason once.
+    pub(in crate::app) fn publish_problems(&self) -> Vec<String> {
+        let Ok(reader) = self.store().reader() else {
+            return Vec::new(); // told by what needs it more
+        };
+        let setup = self.setup();
+        let mut problems: BTreeMap<(&PublishName, String), Vec<SourceName>> = BTreeMap::new();
+        for name in setup.config.publish.keys() {
+            for (source, state) in publish_states(&setup, name, &reader).unwrap_or_default() {
+                if let Some(why) = state.known.and_then(|known| known.message) {
+                    problems.entry((name, why)).or_default().push(source);
+                }
+            }
+        }
+        let text = |((name, why), sources): ((&PublishName, String), Vec<SourceName>)| {
+            let sources = joined(sources.iter().map(SourceName::as_str));
+            format!("could not publish {sources} to {name}: {why}")
+        };
+        problems.into_iter().map(text).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::files::{Schedule, SecretRef};
+
+    const RUN: Timestamp = Timestamp::constant(1_772_432_400, 0); // 2026-03-02 06:20
+    const FAILED: Timestamp = Timestamp::constant(1_772_436_000, 0); // 07:20
+
+    fn config(schedule: Option<&str>) -> PublishConfig {
+        let schedule = schedule.map(|text| text.parse::<Schedule>().expect("a pattern"));
+        PublishConfig {
+            schedule,
+            ..PublishConfig::plain(SecretRef::Env("URL".parse().expect("a name")))
+        }
+    }
+
+    fn state(words: &str) -> PublishState {
+        let mut known = PublishedSource::default();
+        let mut state = PublishState::default();
+        for word in words.split(' ') {
+            match word {
+                "published" => known.published = Some(RUN),
+                "failed" => known.failed = Some(FAILED),
+                "claimed" => known.claimed_by = Some("other".to_owned()),
+                "removal" => known.removal = true,
+                "lag" => state.lag.since = Some(RUN),
+                "comparing" => state.comparing = 1,
+                "" => {}
+                other => panic!("{other}"),
+            }
+        }
+        PublishState {
+            known: Some(known),
+            ..state
+        }
+    }
+
+    #[test]
+    fn when_something_is_late() {
+        let nightly = Some("0 2 * * *");
+        for (words, schedule, since, late) in [
+            ("published", None, "", ""),
+            // Configured a moment ago, with the runs of a year.
+            ("lag", None, "", ""),
+            ("published lag", None, "06:20", "2 12:20"),
+            ("published lag failed", None, "06:20", "2 12:20"),
+            // All is there: a database that is away lacks nothing.
+            ("published failed", None, "", ""),
+            ("failed", None, "07:20", "2 13:20"),
+            ("lag failed", None, "07:20", "2 13:20"),
+            ("published comparing failed", None, "07:20", "2 13:20"),
+            ("published removal failed", None, "07:20", "2 13:20"),
+            ("claimed failed", None, "07:20", "2 07:20"),
+            ("published claimed failed", None, "", "2 07:20"),
+            ("published lag", nightly, "06:20", "3 08:00"),
+        ] {
+            let state = state(words);
+            let text = |at: Option<Timestamp>, form: &str| {
+                at.map(|at| at.strftime(form).to_string())
+                    .unwrap_or_default()
+            };
+            let found = (
+                text(state.unpublished_since(), "%H:%M"),
+                text(state.late_at(&config(schedule)), "%-d %H:%M"),
+            );
+            assert_eq!(found, (since.to_owned(), late.to_owned()), "{words}");
+        }
+    }
+}
