@@ -3,6 +3,7 @@
 //! Independent of the runs. It evaluates after each run, and at least every 15 minutes, because a job that does not
 //! run at all triggers nothing.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::copy::copies;
 use super::hooks::hook_states;
+use super::publish::{PublishState, publish_states};
 use super::unrecorded_alerts::UnrecordedAlerts;
 use super::{App, DaemonEngine};
 use crate::daemon::alerts::{
@@ -20,10 +22,13 @@ use crate::daemon::alerts::{
 };
 use crate::daemon::status::HeldStream;
 use crate::daemon::{Engine as _, Entry, JobCondition};
+use crate::model::figures::many;
 use crate::model::schedule::next_tick;
-use crate::model::{AlertSubject, BundleName, EntryName, HookName, Outcome, SourceName, scalar};
+use crate::model::{
+    AlertSubject, BundleName, EntryName, HookName, Outcome, PublishName, SourceName, scalar,
+};
 use crate::setup::Setup;
-use crate::setup::files::AlertsConfig;
+use crate::setup::files::{AlertsConfig, PublishConfig};
 use crate::store::alerts::{self, QueuedAlert};
 use crate::store::bundle::state;
 use crate::store::hooks::HookStates;
@@ -89,6 +94,10 @@ impl DaemonEngine {
         for name in setup.config.hooks.keys() {
             let evaluated = self.evaluate_hook(config, &states, name).await;
             log_failure(&AlertSubject::Hook(name.clone()), evaluated);
+        }
+        for (name, publish) in &setup.config.publish {
+            let evaluated = self.evaluate_publish(config, &setup, (name, publish)).await;
+            log_failure(&AlertSubject::Publish(name.clone()), evaluated);
         }
         match self.app.send_due(config, &self.unrecorded, stop).await {
             Ok(pause) => pause,
@@ -181,6 +190,19 @@ impl DaemonEngine {
         };
         let check = |active: &[_], now| evaluate_output(&facts, active, now);
         let subject = AlertSubject::Hook(name.clone());
+        self.app.evaluate(config, subject, check).await
+    }
+
+    async fn evaluate_publish(
+        &self,
+        config: &AlertsConfig,
+        setup: &Setup,
+        (name, publish): (&PublishName, &PublishConfig),
+    ) -> Result<(), StoreError> {
+        let states = publish_states(setup, name, &*self.app.store().reader()?)?;
+        let facts = publish_facts((name, publish), &states, self.app.clock.now());
+        let check = |active: &[_], now| evaluate_output(&facts, active, now);
+        let subject = AlertSubject::Publish(name.clone());
         self.app.evaluate(config, subject, check).await
     }
 
@@ -279,6 +301,43 @@ impl DaemonEngine {
             facts.good = facts.good.max(alerts::ends(reader, job, now)?.0);
         }
         Ok(facts)
+    }
+}
+
+/// The sources that are not published in time; the one that is late longest stands for all.
+fn publish_facts(
+    (name, config): (&PublishName, &PublishConfig),
+    states: &BTreeMap<SourceName, PublishState>,
+    now: Timestamp,
+) -> OutputFacts {
+    let late = states.iter().filter_map(|(source, state)| {
+        let at = state.late_at(config).filter(|at| *at <= now)?;
+        Some((at, source, state))
+    });
+    let late: Vec<_> = late.collect();
+    let first = late.iter().min_by_key(|(at, source, _)| (*at, *source));
+    let problem = first.map(|(at, source, state)| {
+        let since = state.unpublished_since().unwrap_or(*at);
+        let since = since.strftime("%Y-%m-%d %H:%M UTC");
+        let others = match late.len() - 1 {
+            0 => String::new(),
+            others => format!(
+                " and {}",
+                many(others as u64, "other source", "other sources")
+            ),
+        };
+        let known = state.known.as_ref();
+        let why = known.and_then(|known| known.message.as_deref());
+        let why = why.unwrap_or("`rollbook publish status` shows how far it is");
+        format!("{source}{others} could not be published to {name} since {since}: {why}")
+    });
+    let checked = states
+        .values()
+        .filter_map(|state| state.known.as_ref()?.checked);
+    OutputFacts {
+        problem,
+        over: format!("everything is published to {name} again"),
+        good: checked.max(),
     }
 }
 

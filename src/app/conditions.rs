@@ -3,11 +3,13 @@
 use super::DaemonEngine;
 use super::bundles::bundle_states;
 use super::hooks::hook_states;
-use crate::daemon::status::{BundleStatus, HookStatus, OutputState, Outputs};
+use super::publish::{PublishState, publish_states};
+use crate::daemon::status::{BundleStatus, HookStatus, OutputState, Outputs, PublishStatus};
 use crate::daemon::{Conditions, Engine as _};
 use crate::model::scalar::to_canonical;
-use crate::model::{BundleName, HookName, HookSubject};
+use crate::model::{BundleName, HookName, HookSubject, PublishName, SourceName};
 use crate::setup::Setup;
+use crate::setup::files::PublishConfig;
 use crate::store::bundle::state::BundleState;
 use crate::store::hooks::HookState;
 use crate::store::{StoreError, queries};
@@ -26,14 +28,20 @@ impl DaemonEngine {
     }
 }
 
-/// The status of bundles and hooks.
+/// The status of bundles, hooks and published databases.
 ///
 /// # Errors
 /// When the mirror cannot be read.
 pub fn outputs(setup: &Setup, reader: &queries::Reader) -> Result<Outputs, StoreError> {
     let bundles = bundle_states(setup, reader)?.into_iter();
     let hooks = hook_states(setup, reader)?.into_iter();
+    let mut published = Vec::new();
+    for (name, config) in &setup.config.publish {
+        let states = publish_states(setup, name, reader)?.into_iter();
+        published.extend(states.map(|(source, state)| publish(name, config, source, state)));
+    }
     Ok(Outputs {
+        published,
         bundles: bundles.map(|(name, state)| bundle(name, &state)).collect(),
         hooks: hooks
             .map(|((name, subject), state)| hook(name, &subject, &state))
@@ -74,6 +82,36 @@ fn hook(hook: HookName, subject: &HookSubject, state: &HookState) -> HookStatus 
         told: state.told.map(to_canonical),
         failed_since: state.failed.map(to_canonical),
         next_attempt: state.due.map(to_canonical),
+    }
+}
+
+fn publish(
+    name: &PublishName,
+    config: &PublishConfig,
+    source: SourceName,
+    state: PublishState,
+) -> PublishStatus {
+    let (lag_since, late_at) = (state.unpublished_since(), state.late_at(config));
+    let known = state.known.unwrap_or_default();
+    PublishStatus {
+        publish: name.clone(),
+        source,
+        state: match (known.failed, known.published) {
+            (Some(_), _) => OutputState::Failed,
+            (None, Some(_)) => OutputState::Ok,
+            (None, None) => OutputState::Pending,
+        },
+        run: (!known.claim.is_empty()).then_some(known.run),
+        published: known.published.map(to_canonical),
+        comparing: state.comparing as u64,
+        removal: known.removal,
+        lag_runs: state.lag.runs,
+        lag_since: lag_since.map(to_canonical),
+        late_at: late_at.map(to_canonical),
+        failed_since: known.failed.map(to_canonical),
+        attempts: known.attempts,
+        next_attempt: known.due.map(to_canonical),
+        problem: known.message,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::model::{EntryName, HoldRule, ParkReason, Pause, SourceName, StreamNam
 use jiff::Zoned;
 use serde::{Deserialize, Serialize};
 
-pub use self::outputs::{BundleStatus, HookStatus, OutputState, Outputs};
+pub use self::outputs::{BundleStatus, HookStatus, OutputState, Outputs, PublishStatus};
 
 /// The schema's version.
 pub const SCHEMA: u32 = 1;
@@ -59,7 +59,7 @@ pub struct Status {
     pub fatal_error: Option<String>,
     /// All configured jobs, by name.
     pub jobs: Vec<JobStatus>,
-    /// Bundles and hooks.
+    /// Bundles, hooks and published databases.
     #[serde(default)]
     pub outputs: Outputs,
 }

@@ -1,10 +1,11 @@
-//! What an alert is about: one entry of the schedule, a source with all its jobs, the copy of the mirror, a bundle, or a hook.
+//! What an alert is about: one entry of the schedule, a source with all its jobs, the copy of the mirror, a
+//! bundle, a hook, or a published database.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::entry_name::EntryName;
-use super::name::{BundleName, HookName, SourceName};
+use super::name::{BundleName, HookName, PublishName, SourceName};
 use crate::document::text_value::ValueError;
 
 /// Before the name of a source, so that it differs from a job of the same name; names have no blanks.
@@ -15,6 +16,9 @@ const BUNDLE: &str = "bundle ";
 
 /// Before the name of a hook.
 const HOOK: &str = "hook ";
+
+/// Before the name of a published database.
+const PUBLISH: &str = "publish ";
 
 /// The copy; a job's name has no dot.
 const COPY: &str = "store.copy";
@@ -32,6 +36,8 @@ pub enum AlertSubject {
     Bundle(BundleName),
     /// A hook.
     Hook(HookName),
+    /// A database that streams are published to.
+    Publish(PublishName),
 }
 
 impl fmt::Display for AlertSubject {
@@ -42,6 +48,7 @@ impl fmt::Display for AlertSubject {
             Self::Copy => f.write_str(COPY),
             Self::Bundle(name) => write!(f, "{BUNDLE}{name}"),
             Self::Hook(name) => write!(f, "{HOOK}{name}"),
+            Self::Publish(name) => write!(f, "{PUBLISH}{name}"),
         }
     }
 }
@@ -55,6 +62,9 @@ impl FromStr for AlertSubject {
         }
         if let Some(hook) = text.strip_prefix(HOOK) {
             return hook.parse().map(Self::Hook);
+        }
+        if let Some(publish) = text.strip_prefix(PUBLISH) {
+            return publish.parse().map(Self::Publish);
         }
         match text.strip_prefix(SOURCE) {
             Some(source) => source.parse().map(Self::Source),
@@ -77,6 +87,7 @@ mod tests {
             "store.copy",
             "bundle own",
             "hook own",
+            "publish own",
         ] {
             let subject: AlertSubject = text.parse().expect("a subject");
             assert_eq!(subject.to_string(), text);

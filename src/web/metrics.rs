@@ -6,6 +6,7 @@
 mod families;
 mod output_families;
 
+use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
@@ -24,8 +25,12 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 const PREFIX: &str = "rollbook";
 
 /// All metrics. Without a status the daemon does not run; without a history, what it would say is missing.
-pub fn metrics(status: Option<&Status>, history: Option<&RunHistory>) -> String {
-    let facts = MetricFacts { status, history };
+pub fn metrics(status: Option<&Status>, history: Option<&RunHistory>, now: Timestamp) -> String {
+    let facts = MetricFacts {
+        status,
+        history,
+        now,
+    };
     let families = families().map(|family| (family, (family.samples)(&facts)));
     let mut registry = Registry::with_prefix(PREFIX);
     registry.register_collector(Box::new(Scrape(families.collect())));
@@ -44,6 +49,7 @@ fn families() -> impl Iterator<Item = &'static MetricFamily> {
 struct MetricFacts<'a> {
     status: Option<&'a Status>,
     history: Option<&'a RunHistory>,
+    now: Timestamp,
 }
 
 /// A name, and where its samples are from.

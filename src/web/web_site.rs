@@ -157,7 +157,11 @@ impl WebSite {
             WebRoute::Metrics => {
                 let text = || {
                     let (status, history) = self.readings.both();
-                    Some(metrics::metrics(status.as_ref(), history.as_deref()))
+                    Some(metrics::metrics(
+                        status.as_ref(),
+                        history.as_deref(),
+                        self.clock.now(),
+                    ))
                 };
                 self.shared(
                     "/metrics",

@@ -46,6 +46,7 @@ mod privacy;
 mod problems;
 mod proxy;
 mod publish;
+mod published_sources;
 mod queries;
 mod quirks;
 mod readers;

@@ -85,3 +85,64 @@ async fn sends_once_on_a_full_disk() {
         assert_eq!((sent.get(), queued()), (1, is_queued));
     }
 }
+
+/// The source that is late longest stands for all, and only when it is too long.
+#[test]
+fn a_database_is_reported_when_a_source_is_late() {
+    use crate::setup::files::SecretRef;
+    use crate::store::published::{Lag, PublishedSource};
+
+    let at = |text: &str| text.parse::<Timestamp>().expect("a time");
+    let ran = at("2026-03-02T06:20:00Z");
+    let state = |claimed_by: Option<&str>, waits: bool| PublishState {
+        known: Some(PublishedSource {
+            published: Some(ran),
+            checked: Some(ran),
+            failed: Some(ran),
+            message: Some("no connection".to_owned()),
+            claimed_by: claimed_by.map(str::to_owned),
+            ..PublishedSource::default()
+        }),
+        comparing: 0,
+        lag: Lag {
+            runs: waits.into(),
+            since: waits.then_some(ran),
+        },
+    };
+    let config = PublishConfig::plain(SecretRef::Env("URL".parse().expect("a name")));
+    let name = named("district");
+    let (soon, later) = ("2026-03-02T12:00:00Z", "2026-03-02T12:30:00Z");
+    for (north, south, now, expected) in [
+        (state(None, true), state(None, false), soon, None),
+        (state(None, false), state(None, false), later, None),
+        (
+            state(None, true),
+            state(None, false),
+            later,
+            Some(
+                "north could not be published to district since 2026-03-02 06:20 UTC: no connection",
+            ),
+        ),
+        (
+            state(None, true),
+            state(None, true),
+            later,
+            Some(
+                "north and 1 other source could not be published to district since 2026-03-02 06:20 UTC: no connection",
+            ),
+        ),
+        (
+            state(None, true),
+            state(Some("other"), false),
+            soon,
+            Some(
+                "south could not be published to district since 2026-03-02 06:20 UTC: no connection",
+            ),
+        ),
+    ] {
+        let states = [(named("north"), north), (named("south"), south)].into();
+        let facts = publish_facts((&name, &config), &states, at(now));
+        assert_eq!(facts.problem.as_deref(), expected);
+        assert_eq!(facts.good, Some(ran));
+    }
+}

@@ -1,11 +1,13 @@
-//! The part of `rollbook status` about others who read the mirror: the copy, bundles, hooks, and the group of `[store] readers`.
+//! The part of `rollbook status` about others who read the mirror: the copy, bundles, hooks, published databases, and the group
+//! of `[store] readers`.
 
 use std::path::Path;
 
 use serde::Serialize;
 
-use crate::app::{bundle_path, bundle_states, copies, hook_states};
-use crate::cli::table::grouped;
+use crate::app::{bundle_path, bundle_states, copies, hook_states, left_behind, publish_states};
+use crate::cli::table::{grouped, many};
+use crate::model::PublishName;
 use crate::model::scalar::{display_time, to_canonical};
 use crate::permissions::readers::obstacle;
 use crate::setup::{Setup, beside, copy_group, mirror_group};
@@ -21,6 +23,8 @@ pub struct SharingView {
     bundles: Vec<BundleView>,
     /// What hooks could not be told.
     hooks: Vec<FailedHookView>,
+    /// Published databases.
+    published: Vec<DatabaseView>,
     /// Copies that are there and no longer written.
     old_copies: Vec<String>,
     /// Why the group of `[store] readers` cannot read the mirror; `null` if it can, or if there is none.
@@ -64,6 +68,82 @@ struct FailedHookView {
     /// When it is tried again.
     due: Option<String>,
     message: String,
+}
+
+/// A published database.
+#[derive(Debug, Default, Serialize)]
+struct DatabaseView {
+    name: String,
+    sources: u64,
+    /// Sources of which the database lacks something.
+    behind: u64,
+    /// Since when it lacks something.
+    since: Option<String>,
+    /// Sources of which the last attempt failed.
+    failing: u64,
+    /// When the first of them is tried again.
+    due: Option<String>,
+    /// Why the first of them fails, with its name.
+    message: Option<String>,
+    /// Sources that are published no longer, and what to do.
+    left: Vec<String>,
+}
+
+impl DatabaseView {
+    fn all(setup: &Setup, reader: &Reader) -> Result<Vec<Self>, StoreError> {
+        let names = setup.config.publish.keys();
+        let view = |name: &PublishName| {
+            let mut view = Self {
+                name: name.to_string(),
+                left: left_behind(setup, name, reader)?,
+                ..Self::default()
+            };
+            for (source, state) in publish_states(setup, name, reader)? {
+                view.sources += 1;
+                if let Some(since) = state.unpublished_since() {
+                    view.behind += 1;
+                    let since = to_canonical(since);
+                    view.since = view.since.into_iter().chain([since]).min();
+                }
+                let known = state.known.unwrap_or_default();
+                if let Some(message) = known.message {
+                    view.failing += 1;
+                    view.message = view.message.or(Some(format!("{source}: {message}")));
+                    let due = known.due.map(to_canonical);
+                    view.due = view.due.into_iter().chain(due).min();
+                }
+            }
+            Ok(view)
+        };
+        names.map(view).collect()
+    }
+
+    /// What an admin has to know; nothing where everything is published.
+    fn remark(&self) -> Option<String> {
+        let Self {
+            name,
+            sources,
+            behind,
+            failing,
+            ..
+        } = self;
+        let of = many(*sources, "source", "sources");
+        let since = self.since.as_deref().map(display_time);
+        let since = since.map(|since| format!("since {since} UTC "));
+        let since = since.unwrap_or_default();
+        let again = self.due.as_deref().map(display_time);
+        let again = again.map(|again| format!("; it is tried again at {again} UTC"));
+        let again = again.unwrap_or_default();
+        match (&self.message, behind) {
+            (Some(message), _) => Some(format!(
+                "publish {name}: {since}{failing} of {of} cannot be published: {message}{again}"
+            )),
+            (None, 1..) => Some(format!(
+                "publish {name}: {since}the changes of {behind} of {of} are not published yet"
+            )),
+            (None, 0) => None,
+        }
+    }
 }
 
 impl FailedHookView {
@@ -148,6 +228,7 @@ impl SharingView {
             }),
             bundles: BundleView::all(setup, path, mirror)?,
             hooks: FailedHookView::all(setup, mirror)?,
+            published: DatabaseView::all(setup, mirror)?,
             old_copies: (copies.old.iter())
                 .map(|path| path.display().to_string())
                 .collect(),
@@ -213,7 +294,9 @@ impl SharingView {
                 again.unwrap_or_default()
             )
         });
-        let outputs = failed.chain(bundles).chain(hooks);
+        let published = self.published.iter();
+        let published = published.flat_map(|one| one.remark().into_iter().chain(one.left.clone()));
+        let outputs = failed.chain(bundles).chain(hooks).chain(published);
         outputs.chain(readers).chain(old).collect()
     }
 }
@@ -273,5 +356,44 @@ mod tests {
                 "/srv/old.db is no longer written; delete it if no program reads it",
             ]
         );
+    }
+
+    #[test]
+    fn a_database_in_words() {
+        let view = |behind, failing, message: Option<&str>| DatabaseView {
+            name: "district".to_owned(),
+            sources: 200,
+            behind,
+            since: (behind > 0).then(|| "2026-03-02T07:15:00.000Z".to_owned()),
+            failing,
+            due: message.map(|_| "2026-03-02T07:45:00.000Z".to_owned()),
+            message: message.map(str::to_owned),
+            left: Vec::new(),
+        };
+        for (view, expected) in [
+            (view(0, 0, None), None),
+            (
+                view(3, 0, None),
+                Some(
+                    "publish district: since 2026-03-02 07:15:00 UTC the changes of 3 of 200 sources are not published yet",
+                ),
+            ),
+            (
+                view(3, 1, Some("north: no connection to the database")),
+                Some(
+                    "publish district: since 2026-03-02 07:15:00 UTC 1 of 200 sources cannot be published: north: no \
+                     connection to the database; it is tried again at 2026-03-02 07:45:00 UTC",
+                ),
+            ),
+            (
+                view(0, 1, Some("north: no connection to the database")),
+                Some(
+                    "publish district: 1 of 200 sources cannot be published: north: no connection to the database; it is \
+                     tried again at 2026-03-02 07:45:00 UTC",
+                ),
+            ),
+        ] {
+            assert_eq!(view.remark().as_deref(), expected);
+        }
     }
 }

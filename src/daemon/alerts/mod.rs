@@ -65,7 +65,8 @@ impl Alert {
             AlertSubject::Source(_)
             | AlertSubject::Copy
             | AlertSubject::Bundle(_)
-            | AlertSubject::Hook(_) => "",
+            | AlertSubject::Hook(_)
+            | AlertSubject::Publish(_) => "",
         }
     }
 
@@ -75,7 +76,8 @@ impl Alert {
             AlertSubject::Entry(_)
             | AlertSubject::Copy
             | AlertSubject::Bundle(_)
-            | AlertSubject::Hook(_) => "",
+            | AlertSubject::Hook(_)
+            | AlertSubject::Publish(_) => "",
             AlertSubject::Source(name) => name.as_str(),
         }
     }

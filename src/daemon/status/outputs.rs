@@ -1,8 +1,12 @@
-//! What the status says of outputs: bundles and hooks. Not why one failed, because a program's own words may name a pupil.
+//! What the status says of outputs: bundles, hooks and published databases. Not why a bundle or a hook failed, because a
+//! program's own words may name a pupil.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{BundleName, HookName};
+use crate::model::{BundleName, HookName, PublishName, SourceName, scalar};
 
 /// All outputs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,12 +15,15 @@ pub struct Outputs {
     pub bundles: Vec<BundleStatus>,
     /// What hooks are told of, by hook.
     pub hooks: Vec<HookStatus>,
+    /// Sources in published databases, by database and source.
+    #[serde(default)]
+    pub published: Vec<PublishStatus>,
 }
 
 impl Outputs {
     /// Whether nothing leaves the mirror.
     pub fn is_empty(&self) -> bool {
-        self.bundles.is_empty() && self.hooks.is_empty()
+        self.bundles.is_empty() && self.hooks.is_empty() && self.published.is_empty()
     }
 }
 
@@ -54,7 +61,76 @@ pub struct HookStatus {
     pub next_attempt: Option<String>,
 }
 
-/// The state of a bundle or a hook.
+/// A source in a published database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishStatus {
+    /// The database.
+    pub publish: PublishName,
+    /// The source.
+    pub source: SourceName,
+    /// Its state.
+    pub state: OutputState,
+    /// The tables hold what the mirror held after this run; `null` before the first.
+    pub run: Option<i64>,
+    /// When something was published last, UTC; `null` if never.
+    pub published: Option<String>,
+    /// Streams that are filled or compared at present.
+    pub comparing: u64,
+    /// Whether it is removed from the database.
+    pub removal: bool,
+    /// Runs that changed something and are not published.
+    pub lag_runs: u64,
+    /// Since when the database lacks something, UTC.
+    pub lag_since: Option<String>,
+    /// When that is late, UTC.
+    pub late_at: Option<String>,
+    /// Since when it fails, UTC.
+    pub failed_since: Option<String>,
+    /// Attempts in a row that failed.
+    pub attempts: u32,
+    /// When it is tried again, UTC.
+    pub next_attempt: Option<String>,
+    /// Why the last attempt failed: without a value of a row.
+    pub problem: Option<String>,
+}
+
+impl PublishStatus {
+    /// One that is up to date since that time.
+    #[cfg(test)]
+    pub fn up_to_date(publish: &str, source: &str, at: &str) -> Self {
+        use crate::model::named;
+        Self {
+            publish: named(publish),
+            source: named(source),
+            state: OutputState::Ok,
+            run: Some(812),
+            published: Some(at.to_owned()),
+            comparing: 0,
+            removal: false,
+            lag_runs: 0,
+            lag_since: None,
+            late_at: None,
+            failed_since: None,
+            attempts: 0,
+            next_attempt: None,
+            problem: None,
+        }
+    }
+
+    /// Whether everything is there, and nothing is in the way.
+    pub fn is_up_to_date(&self) -> bool {
+        self.state == OutputState::Ok && self.lag_runs == 0 && self.comparing == 0 && !self.removal
+    }
+
+    /// How long the database has lacked something.
+    pub fn lag(&self, now: Timestamp) -> Duration {
+        let since = self.lag_since.as_deref().and_then(scalar::parse);
+        let lag = since.map(|since| now.duration_since(since));
+        lag.and_then(|lag| lag.try_into().ok()).unwrap_or_default()
+    }
+}
+
+/// The state of a bundle, a hook, or a published source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputState {

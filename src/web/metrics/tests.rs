@@ -7,7 +7,7 @@ use std::path::Path;
 use super::*;
 use crate::daemon::status::{
     BundleStatus, Configuration, HeldStream, HookStatus, JobStatus, OutputState, Outputs,
-    PauseStatus, Running,
+    PauseStatus, PublishStatus, Running,
 };
 use crate::model::run_history::{
     HistoryDay, JobRuns, JobTotals, NewestBackup, PastRun, QuotaUse, SourceHistory, SourceTotals,
@@ -73,7 +73,21 @@ fn full_outputs() -> Outputs {
             failed_since: Some(text(AT)),
             next_attempt: Some(text(AT)),
         }],
+        published: vec![PublishStatus {
+            state: OutputState::Failed,
+            comparing: 1,
+            lag_runs: 3,
+            lag_since: Some(text(AT)),
+            late_at: Some(text(AT)),
+            attempts: 2,
+            ..PublishStatus::up_to_date("district", "north", AT)
+        }],
     }
+}
+
+/// A minute after [`AT`].
+fn now() -> Timestamp {
+    Timestamp::constant(1_772_432_460, 500_000_000)
 }
 
 /// A history with a value for every member that a metric needs.
@@ -169,7 +183,7 @@ pub(crate) fn full_history() -> RunHistory {
 
 #[test]
 fn a_full_text() {
-    let found = metrics(Some(&full_status()), Some(&full_history()));
+    let found = metrics(Some(&full_status()), Some(&full_history()), now());
     for line in [
         "# TYPE rollbook_up gauge",
         "rollbook_up 1.0",
@@ -197,6 +211,10 @@ fn a_full_text() {
         "rollbook_bundle_state{bundle=\"moodle\",state=\"ok\"} 0.0",
         "rollbook_bundle_left_out_rows{bundle=\"moodle\"} 3.0",
         "rollbook_hook_state{hook=\"library\",follows=\"job rosters\",state=\"failed\"} 1.0",
+        "rollbook_publish_lag_runs{publish=\"district\",source=\"north\"} 3.0",
+        "rollbook_publish_lag_seconds{publish=\"district\",source=\"north\"} 60.0",
+        "rollbook_publish_late_timestamp_seconds{publish=\"district\",source=\"north\"} 1772432400.5",
+        "rollbook_publish_failed_attempts{publish=\"district\",source=\"north\"} 2.0",
     ] {
         assert!(found.lines().any(|known| known == line), "{line}\n{found}");
     }
@@ -213,7 +231,7 @@ fn a_full_text() {
 
 #[test]
 fn without_a_daemon_and_a_history() {
-    let found = metrics(None, None);
+    let found = metrics(None, None, now());
     let samples: Vec<&str> = found
         .lines()
         .filter(|line| !line.starts_with('#'))
@@ -221,7 +239,7 @@ fn without_a_daemon_and_a_history() {
     let version = env!("CARGO_PKG_VERSION");
     let build = format!("rollbook_build_info{{version=\"{version}\"}} 1");
     assert_eq!(samples, ["rollbook_up 0.0", &build]);
-    let stopped = metrics(None, Some(&full_history()));
+    let stopped = metrics(None, Some(&full_history()), now());
     assert!(stopped.contains("rollbook_up 0.0\n"));
     assert!(stopped.contains("rollbook_job_last_success_timestamp_seconds{"));
 }
@@ -231,7 +249,7 @@ fn labels_are_escaped() {
     let mut history = full_history();
     let totals = history.totals.as_mut().expect("totals");
     totals.sources[0].requests = [(text("a\"b\\c\nd"), 1)].into();
-    let found = metrics(None, Some(&history));
+    let found = metrics(None, Some(&history), now());
     assert!(found.contains(r#"class="a\"b\\c\nd"} 1"#), "{found}");
 }
 
@@ -279,7 +297,7 @@ fn dashboard_and_rules_name_only_what_exists() {
 #[test]
 fn the_text_is_written_for_promtool() {
     if let Some(path) = std::env::var_os("ROLLBOOK_METRICS_FILE") {
-        let found = metrics(Some(&full_status()), Some(&full_history()));
+        let found = metrics(Some(&full_status()), Some(&full_history()), now());
         fs::write(path, found).expect("written");
     }
 }

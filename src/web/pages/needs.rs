@@ -1,13 +1,22 @@
-//! What needs an admin, with the commands. Pure; no message of a run is shown, because it may have a vendor's words.
+//! What needs an admin, with the commands. Pure; no message of a run is shown, because it may have a vendor's words; those
+//! of databases are the publisher's own.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use super::facts::{ShownJob, SiteFacts};
-use crate::daemon::status::{FAILING, HeldStream, JobStatus, OutputState, Outputs, Status};
+use crate::daemon::status::{
+    FAILING, HeldStream, JobStatus, OutputState, Outputs, PublishStatus, Status,
+};
+use crate::document::suggest::joined;
 use crate::model::decision::APPROVAL_TTL;
 use crate::model::figures::{grouped, many, minute};
 use crate::model::run_history::PastRun;
-use crate::model::{EntryName, HoldRule, JobName, ParkReason, scalar};
+use crate::model::{EntryName, HoldRule, JobName, ParkReason, PublishName, scalar};
+
+/// So many reasons of a database are shown.
+const MOST_PROBLEMS: usize = 5;
 
 /// Something that an admin has to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +48,10 @@ pub(super) fn needs(facts: &SiteFacts<'_>) -> Vec<AdminNeed> {
     let of_daemon = facts.daemon.map(daemon_needs).unwrap_or_default();
     let jobs = facts.jobs();
     let of_jobs = jobs.iter().flat_map(|job| job_needs(job, facts.now));
-    let of_outputs = facts.outputs.map(outputs_needs).unwrap_or_default();
+    let of_outputs = facts
+        .outputs
+        .map(|outputs| outputs_needs(outputs, facts.now))
+        .unwrap_or_default();
     of_daemon
         .into_iter()
         .chain(of_jobs)
@@ -85,8 +97,8 @@ fn daemon_needs(daemon: &Status) -> Vec<AdminNeed> {
     needs
 }
 
-/// What bundles and hooks need. One failure passes by itself usually, but a receiver that waits is seen nowhere else.
-fn outputs_needs(outputs: &Outputs) -> Vec<AdminNeed> {
+/// What bundles, hooks and databases need. One failure passes by itself usually, but a receiver that waits is seen nowhere else.
+fn outputs_needs(outputs: &Outputs, now: Timestamp) -> Vec<AdminNeed> {
     let bundles = outputs.bundles.iter().filter_map(|bundle| {
         let name = &bundle.bundle;
         let look = format!("rollbook export {name} --dry-run");
@@ -113,7 +125,46 @@ fn outputs_needs(outputs: &Outputs) -> Vec<AdminNeed> {
         );
         AdminNeed::new(what, &["rollbook status"])
     });
-    bundles.chain(hooks).collect()
+    let databases = database_needs(&outputs.published, now);
+    bundles.chain(hooks).chain(databases).collect()
+}
+
+/// One for each database with sources that fail or are late.
+fn database_needs(published: &[PublishStatus], now: Timestamp) -> Vec<AdminNeed> {
+    let is_late = |one: &PublishStatus| {
+        let late = one.late_at.as_deref().and_then(scalar::parse);
+        late.is_some_and(|late| late <= now)
+    };
+    let open = published
+        .iter()
+        .filter(|one| one.state == OutputState::Failed || is_late(one));
+    let mut databases: BTreeMap<&PublishName, Vec<&PublishStatus>> = BTreeMap::new();
+    for one in open {
+        databases.entry(&one.publish).or_default().push(one);
+    }
+    let need = |(name, sources): (&PublishName, Vec<&PublishStatus>)| {
+        let since = sources
+            .iter()
+            .filter_map(|one| one.lag_since.as_ref().or(one.failed_since.as_ref()));
+        let since = since.min().map(String::as_str);
+        let names = joined(sources.iter().map(|one| one.source.as_str()));
+        let what = format!(
+            "{names} cannot be published to {name}{}.",
+            self::since(since)
+        );
+        let mut problems: Vec<String> = sources
+            .iter()
+            .filter_map(|one| one.problem.clone())
+            .collect();
+        problems.sort();
+        problems.dedup();
+        problems.truncate(MOST_PROBLEMS);
+        AdminNeed {
+            details: problems,
+            ..AdminNeed::new(what, &["rollbook publish status"])
+        }
+    };
+    databases.into_iter().map(need).collect()
 }
 
 fn since(at: Option<&str>) -> String {

@@ -10,7 +10,7 @@ use super::report::{ReportView, report};
 use super::site::{ICON, SiteView, page};
 use crate::daemon::status::{
     BundleStatus, Configuration, DaemonState, HeldStream, HookStatus, JobStatus, OutputState,
-    Outputs, ProblemPlace, Process, RefusedReload, SCHEMA, Status,
+    Outputs, ProblemPlace, Process, PublishStatus, RefusedReload, SCHEMA, Status,
 };
 use crate::model::run_history::{
     HISTORY_SCHEMA, Histogram, HistoryDay, JobRuns, NewestBackup, PastRun, QuotaUse, RunHistory,
@@ -330,7 +330,8 @@ pub(super) fn status() -> Status {
     }
 }
 
-/// A bundle that is held with the roster, one that is well, and a hook whose receiver does not answer.
+/// A bundle that is held with the roster, one that is well, a hook whose receiver does not answer, and a database that has not
+/// got the last changes of one source.
 fn outputs() -> Outputs {
     let bundle = |name, state, rows, failed_since| BundleStatus {
         bundle: named(name),
@@ -354,6 +355,20 @@ fn outputs() -> Outputs {
             failed_since: Some(held),
             next_attempt: Some(at(LAST, 10, 51)),
         }],
+        published: vec![
+            PublishStatus {
+                state: OutputState::Failed,
+                lag_runs: 2,
+                lag_since: Some(at(LAST, 9, 21)),
+                late_at: Some(at(LAST, 15, 21)),
+                failed_since: Some(at(LAST, 9, 21)),
+                attempts: 3,
+                next_attempt: Some(at(LAST, 10, 51)),
+                problem: Some("no connection to the database: connection refused".to_owned()),
+                ..PublishStatus::up_to_date("district", "webuntis", &at(LAST, 8, 21))
+            },
+            PublishStatus::up_to_date("district", "wisenet", &at(LAST, 8, 21)),
+        ],
     }
 }
 

@@ -1,7 +1,7 @@
 //! What needs an admin, and the state of a job.
 
 use super::*;
-use crate::daemon::status::{BundleStatus, HookStatus, RefusedReload};
+use crate::daemon::status::{BundleStatus, HookStatus, PublishStatus, RefusedReload};
 use crate::model::run_history::{JobRuns, RunHistory};
 use crate::model::{Class, Outcome, named};
 use crate::web::pages::links::Links;
@@ -170,6 +170,7 @@ fn outputs_need_an_approval_or_a_look() {
         let outputs = Outputs {
             bundles: vec![bundle(state)],
             hooks: vec![hook(state)],
+            ..Outputs::default()
         };
         let history = history(Vec::new());
         let facts = SiteFacts {
@@ -179,6 +180,66 @@ fn outputs_need_an_approval_or_a_look() {
         let found = needs(&facts);
         let commands: Vec<&String> = found.iter().flat_map(|need| &need.commands).collect();
         assert_eq!(commands, [of_bundle, of_hook].concat(), "{found:?}");
+    }
+}
+
+/// Sources of a database are one need, and what only waits is none before it is late.
+#[test]
+fn a_database_needs_an_admin_where_sources_fail_or_are_late() {
+    let at = "2026-03-02T06:00:00.000Z";
+    let failing = |source: &str, problem: &str| PublishStatus {
+        state: OutputState::Failed,
+        lag_since: Some(at.to_owned()),
+        problem: Some(problem.to_owned()),
+        ..PublishStatus::up_to_date("district", source, at)
+    };
+    let late_at = |at: &str| PublishStatus {
+        lag_runs: 1,
+        lag_since: Some(at.to_owned()),
+        late_at: Some(at.to_owned()),
+        ..PublishStatus::up_to_date("ministry", "north", at)
+    };
+    let refused = "no connection to the database";
+    let rows: [(Vec<PublishStatus>, &[&str]); 3] = [
+        (
+            vec![
+                PublishStatus::up_to_date("district", "north", at),
+                late_at("2100-01-01T00:00:00.000Z"),
+            ],
+            &[],
+        ),
+        (
+            vec![failing("north", refused), failing("south", refused)],
+            &[
+                "north and south cannot be published to district, since 2026-03-02 06:00 UTC.",
+                refused,
+            ],
+        ),
+        (
+            vec![failing("north", refused), late_at(at)],
+            &[
+                "north cannot be published to district, since 2026-03-02 06:00 UTC.",
+                refused,
+                "north cannot be published to ministry, since 2026-03-02 06:00 UTC.",
+            ],
+        ),
+    ];
+    for (published, expected) in rows {
+        let outputs = Outputs {
+            published,
+            ..Outputs::default()
+        };
+        let history = history(Vec::new());
+        let facts = SiteFacts {
+            outputs: Some(&outputs),
+            ..facts(None, &[], &history)
+        };
+        let found = needs(&facts);
+        let lines = found
+            .iter()
+            .flat_map(|need| std::iter::once(&need.what).chain(&need.details));
+        let lines: Vec<&String> = lines.collect();
+        assert_eq!(lines, expected);
     }
 }
 
