@@ -73,7 +73,7 @@ struct Published {
 
 /// A source in a database. Times are UTC, in the mirror's format.
 #[derive(Debug, Serialize)]
-struct SourceView {
+struct PublishedSourceView {
     publish: String,
     source: String,
     /// The tables hold what the mirror held after this run; `null` before the first.
@@ -132,12 +132,12 @@ fn status(folders: &Folders, json: bool) -> Result<(), Exit> {
     Ok(())
 }
 
-fn view(name: &PublishName, source: &SourceName, state: PublishState) -> SourceView {
+fn view(name: &PublishName, source: &SourceName, state: PublishState) -> PublishedSourceView {
     let now = Clock::system().now();
     let since = state.unpublished_since();
     let since = since.map(|since| now.duration_since(since));
     let known = state.known.unwrap_or_default();
-    SourceView {
+    PublishedSourceView {
         publish: name.to_string(),
         source: source.to_string(),
         run: (!known.claim.is_empty()).then_some(known.run),
@@ -153,7 +153,7 @@ fn view(name: &PublishName, source: &SourceName, state: PublishState) -> SourceV
     }
 }
 
-fn status_text(views: &[SourceView], width: Option<usize>) -> String {
+fn status_text(views: &[PublishedSourceView], width: Option<usize>) -> String {
     let mut table = TextTable::new([
         group("database"),
         left("source"),

@@ -1,12 +1,12 @@
 //! The row of a source that fences what is published of it: who publishes it, and how far it is.
 //!
 //! The last statement before each commit compares and sets it, so that of two publishers, or of a publisher and a commit of its
-//! own that is late, one wins (cluster-protocol.md 2 and 3). The row is never deleted while the source is published.
+//! own that is late, one wins (decision 0065). The row is never deleted while the source is published.
 
 use tokio_postgres::types::Type;
 
 use super::error::DatabaseError;
-use super::session::Session;
+use super::session::DatabaseSession;
 use super::{literal, quote};
 
 /// The table with a row for each source.
@@ -34,7 +34,7 @@ pub struct Fence {
 ///
 /// # Errors
 /// When the database refuses it; the same holds for all below.
-pub async fn prepare(session: &Session, schema: &str) -> Result<(), DatabaseError> {
+pub async fn prepare(session: &DatabaseSession, schema: &str) -> Result<(), DatabaseError> {
     let named = &[(&schema as _, Type::TEXT)];
     // `IF NOT EXISTS` needs the right to create one even where it is there.
     let there = session
@@ -108,7 +108,7 @@ COMMENT ON TABLE {schema}.rollbook_columns IS {columns};",
 
 /// What the database knows of a source.
 pub async fn find(
-    session: &Session,
+    session: &DatabaseSession,
     schema: &str,
     source: &str,
 ) -> Result<Option<Fence>, DatabaseError> {
@@ -148,7 +148,7 @@ pub const FIRST_REVISION: i64 = 1;
 
 /// Takes a source that has no row yet, or exactly the row that was found. Returns whether nobody was faster.
 pub async fn take(
-    session: &Session,
+    session: &DatabaseSession,
     schema: &str,
     new: NewClaim<'_>,
     found: Option<&Fence>,
@@ -184,7 +184,7 @@ pub async fn take(
 
 /// Where a publisher believes a source to be.
 #[derive(Clone, Copy, Debug)]
-pub struct Held<'a> {
+pub struct HeldFence<'a> {
     /// The source.
     pub source: &'a str,
     /// The claim.
@@ -206,9 +206,9 @@ pub struct NextRevision {
 
 /// Sets the next revision, if the row is as it was left.
 pub async fn advance(
-    session: &Session,
+    session: &DatabaseSession,
     schema: &str,
-    held: Held<'_>,
+    held: HeldFence<'_>,
     next: NextRevision,
 ) -> Result<bool, DatabaseError> {
     let sql = format!(
@@ -227,11 +227,29 @@ pub async fn advance(
     Ok(session.execute(&sql, &values).await? == 1)
 }
 
+/// Locks the row for the rest of the transaction, if it is as it was left.
+pub async fn hold(
+    session: &DatabaseSession,
+    schema: &str,
+    held: HeldFence<'_>,
+) -> Result<bool, DatabaseError> {
+    let sql = format!(
+        "UPDATE {}.{SOURCES} SET published = clock_timestamp() WHERE source = $1 AND claim = $2 AND revision = $3",
+        quote(schema)
+    );
+    let values = [
+        (&held.source as _, Type::TEXT),
+        (&held.claim as _, Type::TEXT),
+        (&held.revision as _, Type::INT8),
+    ];
+    Ok(session.execute(&sql, &values).await? == 1)
+}
+
 /// Forgets a source whose rows were removed.
 pub async fn forget(
-    session: &Session,
+    session: &DatabaseSession,
     schema: &str,
-    held: Held<'_>,
+    held: HeldFence<'_>,
 ) -> Result<bool, DatabaseError> {
     let sql = format!(
         "DELETE FROM {}.{SOURCES} WHERE source = $1 AND claim = $2 AND revision = $3",

@@ -10,11 +10,11 @@ mod view;
 
 use tokio_postgres::types::Type;
 
-use self::plan::{ActualTable, Change, Others, is_ours, plan};
+use self::plan::{ActualTable, Others, TableChange, is_ours, plan};
 pub use self::plan::{TargetColumn, type_of};
-pub use self::view::ComboColumns;
+pub use self::view::LabelColumns;
 use super::error::DatabaseError;
-use super::session::Session;
+use super::session::DatabaseSession;
 use super::{literal, quote};
 use crate::model::published::{PublishedPart, PublishedTable};
 use crate::model::{By, ConnectorName, SourceName, StreamName};
@@ -24,7 +24,7 @@ const LONGEST_NAME: usize = 63;
 
 /// Where and how tables are made.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct PublishTarget {
     /// The schema.
     pub schema: String,
     /// The role that may read them.
@@ -73,7 +73,7 @@ pub struct StreamLayout<'a> {
     /// Its tables.
     pub tables: &'a [PublishedTable],
     /// The connector's combo lists, where the source has them.
-    pub combos: Option<&'a ComboColumns>,
+    pub combos: Option<&'a LabelColumns>,
 }
 
 /// Makes or changes the tables of a stream, in one transaction. Returns them with the types that they have then.
@@ -81,8 +81,8 @@ pub struct StreamLayout<'a> {
 /// # Errors
 /// When the database refuses it or does not answer.
 pub async fn lay_out(
-    session: &Session,
-    target: &Target,
+    session: &DatabaseSession,
+    target: &PublishTarget,
     layout: StreamLayout<'_>,
 ) -> Result<Vec<TargetTable>, DatabaseError> {
     session.begin().await?;
@@ -101,8 +101,8 @@ pub async fn lay_out(
 }
 
 async fn lay_out_tables(
-    session: &Session,
-    target: &Target,
+    session: &DatabaseSession,
+    target: &PublishTarget,
     layout: StreamLayout<'_>,
 ) -> Result<Laid, DatabaseError> {
     lock(session, &target.schema).await?;
@@ -131,7 +131,7 @@ async fn lay_out_tables(
             // What is wanted stays written: when all want the same, the last one changes the table.
             return Ok(Laid::OtherKey(name));
         }
-        if plan.changes.iter().any(Change::touches_view) {
+        if plan.changes.iter().any(TableChange::touches_view) {
             let drop = format!(
                 "DROP VIEW IF EXISTS {}.{}",
                 quote(&target.schema),
@@ -174,7 +174,7 @@ async fn lay_out_tables(
 }
 
 /// One publisher at a time changes tables: the others wait here, as long as `lock_timeout` lets them.
-async fn lock(session: &Session, schema: &str) -> Result<(), DatabaseError> {
+async fn lock(session: &DatabaseSession, schema: &str) -> Result<(), DatabaseError> {
     let lock = format!(
         "SELECT version FROM {}.rollbook_layout FOR UPDATE",
         quote(schema)
@@ -193,8 +193,8 @@ enum Laid {
 /// # Errors
 /// When they are not there as they were made, or the database does not answer.
 pub async fn find(
-    session: &Session,
-    target: &Target,
+    session: &DatabaseSession,
+    target: &PublishTarget,
     (connector, stream): (&ConnectorName, &StreamName),
     tables: &[PublishedTable],
 ) -> Result<Vec<TargetTable>, DatabaseError> {
@@ -226,7 +226,7 @@ pub async fn find(
 
 /// The columns and the key of a table; `None` if it is not there.
 async fn actual(
-    session: &Session,
+    session: &DatabaseSession,
     schema: &str,
     name: &str,
 ) -> Result<Option<ActualTable>, DatabaseError> {
@@ -258,7 +258,7 @@ async fn actual(
 
 /// What other sources want of a table.
 async fn others(
-    session: &Session,
+    session: &DatabaseSession,
     columns: &str,
     name: &str,
     source: &SourceName,
@@ -284,8 +284,8 @@ async fn others(
 
 /// Removes a source from a table: all its rows, and the table itself if no other source has it.
 async fn remove_source(
-    session: &Session,
-    target: &Target,
+    session: &DatabaseSession,
+    target: &PublishTarget,
     (source, name): (&str, &str),
     is_there: bool,
 ) -> Result<(), DatabaseError> {
@@ -319,8 +319,8 @@ async fn remove_source(
 /// # Errors
 /// When the database refuses it or does not answer.
 pub async fn remove_stream(
-    session: &Session,
-    target: &Target,
+    session: &DatabaseSession,
+    target: &PublishTarget,
     (source, connector): (&SourceName, &ConnectorName),
     stream: &StreamName,
 ) -> Result<(), DatabaseError> {
@@ -336,8 +336,8 @@ pub async fn remove_stream(
 
 /// The values of other sources were lost with a column: their publishers find another revision and compare everything.
 async fn compare_others(
-    session: &Session,
-    target: &Target,
+    session: &DatabaseSession,
+    target: &PublishTarget,
     name: &str,
     source: &str,
 ) -> Result<(), DatabaseError> {
@@ -352,7 +352,7 @@ async fn compare_others(
 }
 
 async fn write_columns(
-    session: &Session,
+    session: &DatabaseSession,
     columns: &str,
     source: &SourceName,
     (name, table): (&str, &PublishedTable),
@@ -422,8 +422,8 @@ fn comments(schema: &str, name: &str, layout: StreamLayout<'_>, table: &Publishe
 }
 
 async fn grant(
-    session: &Session,
-    target: &Target,
+    session: &DatabaseSession,
+    target: &PublishTarget,
     layout: StreamLayout<'_>,
     made: &[TargetTable],
 ) -> Result<(), DatabaseError> {

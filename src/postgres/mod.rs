@@ -16,7 +16,7 @@ mod values;
 
 pub use address::Address;
 pub use error::DatabaseError;
-pub use session::Session;
+pub use session::DatabaseSession;
 
 /// A name as SQL has it.
 pub fn quote(name: &str) -> String {

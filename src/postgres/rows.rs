@@ -3,7 +3,7 @@
 //!
 //! What a database cannot have is changed on the way (`values.rs`), and a row whose key does not fit into an index is left out.
 //!
-//! Not by `COPY`: a server waits for the rest of a stopped publisher's without any limit (cluster-protocol.md 11).
+//! Not by `COPY`: a server waits for the rest of a stopped publisher's without any limit (decision 0065).
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::error::DatabaseError;
 use super::layout::TargetTable;
 use super::quote;
-use super::session::{Parameter, Session};
+use super::session::{DatabaseSession, Parameter};
 use super::values::storable;
 use crate::model::published::{RowChunk, SOURCE_COLUMN};
 
@@ -26,7 +26,7 @@ const REMOVED_AT_ONCE: u32 = 20_000;
 #[derive(Clone, Copy)]
 pub struct SourceRows<'a> {
     /// The connection.
-    pub session: &'a Session,
+    pub session: &'a DatabaseSession,
     /// The schema.
     pub schema: &'a str,
     /// The table.
@@ -346,7 +346,7 @@ impl SourceRows<'_> {
 
 /// Removes some rows of a source, those with the first keys; 0 when none is left. `key`: the columns, with commas.
 pub(super) async fn remove_some(
-    session: &Session,
+    session: &DatabaseSession,
     place: &str,
     key: &str,
     source: &str,

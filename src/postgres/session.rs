@@ -13,7 +13,7 @@ use super::tls::Tls;
 use crate::http::deadline::within;
 
 /// What the server lets a statement take, and a transaction stand idle: a publisher that was stopped must not hold locks for
-/// ever (cluster-protocol.md 10).
+/// ever (decision 0065).
 const SERVER: Duration = Duration::from_secs(60);
 
 /// What the server lets a statement wait for a lock.
@@ -32,18 +32,18 @@ const LONG: Duration = Duration::from_secs(60 * 60);
 pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// An open connection.
-pub struct Session {
+pub struct DatabaseSession {
     client: Client,
     driver: JoinHandle<()>,
 }
 
-impl Drop for Session {
+impl Drop for DatabaseSession {
     fn drop(&mut self) {
         self.driver.abort();
     }
 }
 
-impl Session {
+impl DatabaseSession {
     /// Connects.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use tokio_postgres::types::Type;
 
 use super::error::DatabaseError;
-use super::session::Session;
+use super::session::DatabaseSession;
 
 /// The oldest version that is supported, as `server_version_num` has it.
 const OLDEST: i32 = 140_000;
@@ -22,7 +22,7 @@ pub struct DatabaseSurvey {
 /// # Errors
 /// When the database refuses it or does not answer.
 pub async fn survey(
-    session: &Session,
+    session: &DatabaseSession,
     schema: &str,
     reader: Option<&str>,
 ) -> Result<DatabaseSurvey, DatabaseError> {
@@ -33,7 +33,7 @@ pub async fn survey(
 }
 
 async fn surveyed(
-    session: &Session,
+    session: &DatabaseSession,
     schema: &str,
     reader: Option<&str>,
 ) -> Result<DatabaseSurvey, DatabaseError> {

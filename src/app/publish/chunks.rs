@@ -14,12 +14,12 @@ use crate::store::published::ChunkReader;
 const WAITING: usize = 1;
 
 /// Chunks on their way.
-pub(super) struct Reading<T> {
+pub(super) struct ChunkReading<T> {
     receiver: mpsc::Receiver<T>,
     task: JoinHandle<Result<(), StoreError>>,
 }
 
-impl<T: Send + 'static> Reading<T> {
+impl<T: Send + 'static> ChunkReading<T> {
     /// Begins to read. All that is read is of one moment.
     pub fn start(
         mirror: &Path,

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::chunks::Reading;
-use super::pass::{Pass, PassError};
+use super::chunks::ChunkReading;
+use super::pass::{PassError, PublishPass};
 use crate::model::Table;
 use crate::model::published::{PublishedPart, RowChunk};
 use crate::postgres::layout::TargetTable;
@@ -22,7 +22,7 @@ struct Cursor {
     after: Option<Vec<String>>,
 }
 
-impl Pass<'_> {
+impl PublishPass<'_> {
     /// Compares a stream that is not known to be the same, or that rows of erased people must leave.
     pub(super) async fn compare_if_due(&mut self, table: &Table) -> Result<(), PassError> {
         let known = self.stream(&table.stream);
@@ -77,7 +77,7 @@ impl Pass<'_> {
     ) -> Result<(), PassError> {
         let (run, after) = (self.state.run, cursor.after.clone());
         let (read, part) = (table.clone(), target.table.clone());
-        let mut reading = Reading::start(self.app.store().path(), move |moment, each| {
+        let mut reading = ChunkReading::start(self.app.store().path(), move |moment, each| {
             chunks_as_of(moment, &read, &part, run, after.as_deref(), each)
         });
         let mut chunk = reading.next().await?;

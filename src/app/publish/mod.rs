@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use self::online::{DatabaseCheck, check_databases, database_host, unusable_database};
-use self::pass::{Pass, PassError};
+use self::pass::{PassError, PublishPass};
 pub use self::removal::{PublishedRows, published_rows, still_published};
 pub use self::states::{PublishState, left_behind, publish_states};
 pub use self::verify::{PublishVerification, TableDifference, verify_published};
@@ -32,8 +32,8 @@ use crate::daemon::alerts::retry_pause;
 use crate::document::suggest::advice;
 use crate::model::schedule::next_tick;
 use crate::model::{PublishName, SourceName, Table, scalar};
-use crate::postgres::layout::Target;
-use crate::postgres::{Address, DatabaseError, Session, fence};
+use crate::postgres::layout::PublishTarget;
+use crate::postgres::{Address, DatabaseError, DatabaseSession, fence};
 use crate::setup::Setup;
 use crate::setup::files::{PublishConfig, Secrets};
 use crate::store::published::{self, PublishedSource};
@@ -164,7 +164,8 @@ impl App {
             let ended = match &session {
                 Ok(session) => {
                     let target = target(config);
-                    let pass = Pass::new(self, setup, (name, config), session, &target, &source);
+                    let pass =
+                        PublishPass::new(self, setup, (name, config), session, &target, &source);
                     match &tables {
                         Some(tables) => pass.run(tables).await,
                         None => pass.remove().await,
@@ -301,14 +302,17 @@ fn address(secrets: &Secrets, config: &PublishConfig) -> Result<Address, Databas
 }
 
 /// Connects to a database, and makes what every source needs there.
-async fn connect(secrets: &Secrets, config: &PublishConfig) -> Result<Session, DatabaseError> {
-    let session = Session::connect(&address(secrets, config)?).await?;
+async fn connect(
+    secrets: &Secrets,
+    config: &PublishConfig,
+) -> Result<DatabaseSession, DatabaseError> {
+    let session = DatabaseSession::connect(&address(secrets, config)?).await?;
     fence::prepare(&session, &config.schema).await?;
     Ok(session)
 }
 
-fn target(config: &PublishConfig) -> Target {
-    Target {
+fn target(config: &PublishConfig) -> PublishTarget {
+    PublishTarget {
         schema: config.schema.clone(),
         reader: config.reader.clone(),
     }

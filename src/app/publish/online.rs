@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::address;
 use crate::model::PublishName;
 use crate::postgres::survey::survey;
-use crate::postgres::{Address, DatabaseError, Session};
+use crate::postgres::{Address, DatabaseError, DatabaseSession};
 use crate::setup::Setup;
 use crate::setup::files::{PublishConfig, Secrets};
 
@@ -57,7 +57,7 @@ async fn surveyed(
     config: &PublishConfig,
     secrets: &Secrets,
 ) -> Result<(String, Vec<String>), DatabaseError> {
-    let session = Session::connect(&address(secrets, config)?).await?;
+    let session = DatabaseSession::connect(&address(secrets, config)?).await?;
     let found = survey(&session, &config.schema, config.reader.as_deref()).await?;
     Ok((found.version, found.obstacles))
 }

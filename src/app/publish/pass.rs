@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::chunks::Reading;
+use super::chunks::ChunkReading;
 use super::standing::{Standing, standing};
 use crate::app::App;
 use crate::app::maintenance::retained;
 use crate::model::published::{PublishedPart, PublishedTable, RowChunk};
 use crate::model::{ConnectorName, PublishName, SourceName, StreamName, Table};
-use crate::postgres::fence::{self, Fence, Held, NewClaim, NextRevision};
-use crate::postgres::layout::{self, ComboColumns, StreamLayout, Target, TargetTable};
+use crate::postgres::fence::{self, Fence, HeldFence, NewClaim, NextRevision};
+use crate::postgres::layout::{self, LabelColumns, PublishTarget, StreamLayout, TargetTable};
 use crate::postgres::rows::SourceRows;
-use crate::postgres::{DatabaseError, Session};
+use crate::postgres::{DatabaseError, DatabaseSession};
 use crate::setup::files::PublishConfig;
 use crate::setup::{Setup, lookups};
 use crate::store::StoreError;
@@ -54,26 +54,26 @@ impl From<DatabaseError> for PassError {
 }
 
 /// What a pass works with.
-pub(super) struct Pass<'a> {
+pub(super) struct PublishPass<'a> {
     pub(super) app: &'a App,
     setup: &'a Setup,
     pub(super) name: &'a PublishName,
     config: &'a PublishConfig,
-    pub(super) session: &'a Session,
-    pub(super) target: &'a Target,
+    pub(super) session: &'a DatabaseSession,
+    pub(super) target: &'a PublishTarget,
     pub(super) source: &'a SourceName,
     pub(super) state: PublishedSource,
     streams: BTreeMap<StreamName, PublishedStream>,
     targets: BTreeMap<StreamName, Vec<TargetTable>>,
 }
 
-impl<'a> Pass<'a> {
+impl<'a> PublishPass<'a> {
     pub fn new(
         app: &'a App,
         setup: &'a Setup,
         (name, config): (&'a PublishName, &'a PublishConfig),
-        session: &'a Session,
-        target: &'a Target,
+        session: &'a DatabaseSession,
+        target: &'a PublishTarget,
         source: &'a SourceName,
     ) -> Self {
         Self {
@@ -313,14 +313,14 @@ impl<'a> Pass<'a> {
     }
 
     /// Where the combo lists of the source are, if they are published with all that labels need.
-    fn combos(&self, tables: &[Table]) -> Option<ComboColumns> {
+    fn combos(&self, tables: &[Table]) -> Option<LabelColumns> {
         let combos = lookups::combos(self.setup, self.source)?;
         let lists = tables.iter().find(|table| table.stream == combos.stream)?;
         let needed = [&combos.list, &combos.id, &combos.code, &combos.label];
         if !needed.iter().all(|column| lists.has(column)) {
             return None;
         }
-        Some(ComboColumns {
+        Some(LabelColumns {
             active: combos.active.filter(|active| lists.has(active)),
             stream: combos.stream,
             list: combos.list,
@@ -351,8 +351,8 @@ impl<'a> Pass<'a> {
         }
     }
 
-    pub(super) fn held(&self) -> Held<'_> {
-        Held {
+    pub(super) fn held(&self) -> HeldFence<'_> {
+        HeldFence {
             source: self.source.as_str(),
             claim: &self.state.claim,
             revision: self.state.revision,
@@ -498,7 +498,7 @@ impl<'a> Pass<'a> {
         }
         let read: Vec<Table> = wanted.iter().map(|(table, _)| table.clone()).collect();
         let with_ended = self.config.history;
-        let mut reading = Reading::start(self.app.store().path(), move |moment, each| {
+        let mut reading = ChunkReading::start(self.app.store().path(), move |moment, each| {
             for (number, table) in read.iter().enumerate() {
                 let mut is_over = false;
                 changed_chunks(moment, table, (after, through), with_ended, &mut |found| {
@@ -627,7 +627,7 @@ fn host() -> String {
 /// What tables are made from: first the part on which their rows depend, then all.
 fn definition(
     parts: &[PublishedTable],
-    whole: (&ConnectorName, Option<&ComboColumns>, &Target),
+    whole: (&ConnectorName, Option<&LabelColumns>, &PublishTarget),
 ) -> String {
     let hash = |text: String| format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()));
     let columns = parts.iter().map(|part| {

@@ -1,7 +1,7 @@
 //! Removing a source from a database: after a rename, or because an admin moves a school out. It is worked off like what is
 //! to be published, so that it is done at last if the database is away now.
 
-use super::pass::{Pass, PassError, overtaken};
+use super::pass::{PassError, PublishPass, overtaken};
 use super::standing::is_own;
 use super::{connect, tables_of, unknown_publish};
 use crate::app::{AdminResponse, App};
@@ -91,7 +91,7 @@ fn foreign(name: &PublishName, source: &SourceName, found: &Fence) -> String {
     )
 }
 
-impl Pass<'_> {
+impl PublishPass<'_> {
     /// Removes everything of the source, and forgets it. What another mirror publishes is left to that.
     pub(super) async fn remove(mut self) -> Result<(), PassError> {
         let (known, streams) = {
@@ -115,6 +115,19 @@ impl Pass<'_> {
         let (name, source) = (self.name.clone(), self.source.clone());
         let forget = move |connection: &mut _| published::forget_source(connection, &name, &source);
         Ok(self.app.store().write(forget).await?)
+    }
+
+    /// Runs `work` in a transaction that commits only if nobody else published meanwhile.
+    async fn fenced<T>(
+        &self,
+        work: impl Future<Output = Result<T, PassError>>,
+    ) -> Result<T, PassError> {
+        self.transaction(async {
+            let done = work.await?;
+            let is_held = fence::hold(self.session, &self.target.schema, self.held()).await?;
+            is_held.then_some(done).ok_or_else(overtaken)
+        })
+        .await
     }
 
     async fn remove_tables(&self, is_erasure: bool) -> Result<(), PassError> {

@@ -24,7 +24,11 @@ pub(super) enum Standing {
 
 /// Whether this mirror publishes the source, whatever else it has there.
 pub(super) fn is_own(known: &PublishedSource, found: &Fence) -> bool {
-    known.claim == found.claim || known.next_claim.as_ref() == Some(&found.claim)
+    let mut ours = [Some(&known.claim), known.next_claim.as_ref()]
+        .into_iter()
+        .flatten()
+        .chain(&known.former);
+    ours.any(|claim| *claim == found.claim)
 }
 
 /// What the row in the database means.

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::chunks::Reading;
+use super::chunks::ChunkReading;
 use super::pass::PassError;
 use super::{connect, tables_of, target};
 use crate::model::published::{PublishedPart, PublishedTable};
 use crate::model::{PublishName, SourceName, Table};
-use crate::postgres::layout::{self, Target, TargetTable};
+use crate::postgres::layout::{self, PublishTarget, TargetTable};
 use crate::postgres::rows::SourceRows;
-use crate::postgres::{Session, fence};
+use crate::postgres::{DatabaseSession, fence};
 use crate::setup::Setup;
 use crate::setup::files::{PublishConfig, Secrets};
 use crate::store::database::reader;
@@ -57,13 +57,13 @@ pub enum PublishVerification {
 }
 
 /// What a comparison needs.
-struct Comparison<'a> {
+struct MirrorComparison<'a> {
     setup: &'a Setup,
     mirror: &'a Path,
     name: &'a PublishName,
     config: &'a PublishConfig,
-    session: &'a Session,
-    target: &'a Target,
+    session: &'a DatabaseSession,
+    target: &'a PublishTarget,
 }
 
 /// Compares the tables of all sources of a database, or of one.
@@ -84,7 +84,7 @@ pub async fn verify_published(
         .await
         .map_err(|error| error.to_string())?;
     let target = target(config);
-    let comparison = Comparison {
+    let comparison = MirrorComparison {
         setup,
         mirror,
         name,
@@ -107,7 +107,7 @@ pub async fn verify_published(
     Ok(found)
 }
 
-impl Comparison<'_> {
+impl MirrorComparison<'_> {
     async fn source(
         &self,
         source: &SourceName,
@@ -182,7 +182,7 @@ impl Comparison<'_> {
             ..TableDifference::default()
         };
         let (read, part) = (table.clone(), target.table.clone());
-        let mut reading = Reading::start(self.mirror, move |moment, each| {
+        let mut reading = ChunkReading::start(self.mirror, move |moment, each| {
             chunks_as_of(moment, &read, &part, run, None, each)
         });
         while let Some(chunk) = reading.next().await? {

@@ -55,7 +55,7 @@ pub(super) struct Others {
 
 /// One statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum TableChange {
     Create,
     /// The key is another one: the rows cannot stay.
     Recreate,
@@ -79,8 +79,8 @@ pub(super) enum Change {
 
 /// What is to be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Plan {
-    pub changes: Vec<Change>,
+pub(super) struct LayoutPlan {
+    pub changes: Vec<TableChange>,
     /// Columns that other sources have and this one does not have any more.
     pub emptied: Vec<String>,
     /// The types of the columns afterwards, in the order of the columns.
@@ -92,7 +92,11 @@ pub(super) struct Plan {
 }
 
 /// What must change so that a table takes the columns of a source; `others` are the types that other sources want.
-pub(super) fn plan(actual: Option<&ActualTable>, table: &PublishedTable, others: &Others) -> Plan {
+pub(super) fn plan(
+    actual: Option<&ActualTable>,
+    table: &PublishedTable,
+    others: &Others,
+) -> LayoutPlan {
     let wanted = |column: &str, kind: Kind| {
         let mine = type_of(kind);
         let types = others.types.get(column);
@@ -100,9 +104,9 @@ pub(super) fn plan(actual: Option<&ActualTable>, table: &PublishedTable, others:
         if agreed { mine } else { COMMON }
     };
     if !others.key.is_empty() && others.key != key_of(table) {
-        return Plan {
+        return LayoutPlan {
             is_refused: true,
-            ..Plan::default()
+            ..LayoutPlan::default()
         };
     }
     let types = table
@@ -116,10 +120,10 @@ pub(super) fn plan(actual: Option<&ActualTable>, table: &PublishedTable, others:
         .map(|key| table.columns[*key].name.as_str());
     let key: Vec<&str> = [SOURCE_COLUMN].into_iter().chain(key).collect();
     let Some(actual) = actual else {
-        return Plan {
-            changes: vec![Change::Create],
+        return LayoutPlan {
+            changes: vec![TableChange::Create],
             types,
-            ..Plan::default()
+            ..LayoutPlan::default()
         };
     };
     let of_others = !others.types.is_empty();
@@ -133,27 +137,27 @@ pub(super) fn plan(actual: Option<&ActualTable>, table: &PublishedTable, others:
             .iter()
             .any(|key| differs((&table.columns[*key], &types[*key])));
     if key_changed {
-        return Plan {
-            changes: vec![Change::Recreate],
+        return LayoutPlan {
+            changes: vec![TableChange::Recreate],
             types,
             is_lossy: of_others,
-            ..Plan::default()
+            ..LayoutPlan::default()
         };
     }
     let (mut changes, mut is_lossy) = (Vec::new(), false);
     for (column, kind) in table.columns.iter().zip(&types) {
         let (name, kind) = (column.name.clone(), kind.clone());
         match actual.columns.iter().find(|one| one.name == name) {
-            None => changes.push(Change::Add { column: name, kind }),
+            None => changes.push(TableChange::Add { column: name, kind }),
             Some(found) if found.kind == kind => {}
             Some(_) if kind == COMMON => {
                 // Theirs have the database's spelling then.
                 is_lossy |= others.types.contains_key(&name);
-                changes.push(Change::ToText { column: name });
+                changes.push(TableChange::ToText { column: name });
             }
             Some(_) => {
                 is_lossy |= others.types.contains_key(&name);
-                changes.push(Change::Replace { column: name, kind });
+                changes.push(TableChange::Replace { column: name, kind });
             }
         }
     }
@@ -164,12 +168,12 @@ pub(super) fn plan(actual: Option<&ActualTable>, table: &PublishedTable, others:
         match (is_mine, others.types.contains_key(&column.name)) {
             (true, _) => {}
             (false, true) => emptied.push(column.name.clone()),
-            (false, false) => changes.push(Change::Drop {
+            (false, false) => changes.push(TableChange::Drop {
                 column: column.name.clone(),
             }),
         }
     }
-    Plan {
+    LayoutPlan {
         changes,
         emptied,
         types,
@@ -187,7 +191,7 @@ fn key_of(table: &PublishedTable) -> BTreeSet<(i32, String, String)> {
     place.collect()
 }
 
-impl Change {
+impl TableChange {
     /// Whether a view over the table may hinder it.
     pub fn touches_view(&self) -> bool {
         !matches!(self, Self::Create | Self::Add { .. })
@@ -318,14 +322,14 @@ mod tests {
         }
     }
 
-    fn shown(change: &Change) -> String {
+    fn shown(change: &TableChange) -> String {
         match change {
-            Change::Create => "Create".to_owned(),
-            Change::Recreate => "Recreate".to_owned(),
-            Change::Add { column, kind } => format!("Add {column} {kind}"),
-            Change::Drop { column } => format!("Drop {column}"),
-            Change::ToText { column } => format!("ToText {column}"),
-            Change::Replace { column, kind } => format!("Replace {column} {kind}"),
+            TableChange::Create => "Create".to_owned(),
+            TableChange::Recreate => "Recreate".to_owned(),
+            TableChange::Add { column, kind } => format!("Add {column} {kind}"),
+            TableChange::Drop { column } => format!("Drop {column}"),
+            TableChange::ToText { column } => format!("ToText {column}"),
+            TableChange::Replace { column, kind } => format!("Replace {column} {kind}"),
         }
     }
 }

@@ -4,15 +4,15 @@ use tokio_postgres::types::Type;
 
 use super::super::error::DatabaseError;
 use super::super::rows;
-use super::super::session::Session;
-use super::{Target, actual, quote, remove_source};
+use super::super::session::DatabaseSession;
+use super::{PublishTarget, actual, quote, remove_source};
 
 /// The tables that have rows of a source, or may have.
 ///
 /// # Errors
 /// When the database refuses it or does not answer; the same holds for all below.
 pub async fn tables(
-    session: &Session,
+    session: &DatabaseSession,
     schema: &str,
     source: &str,
 ) -> Result<Vec<String>, DatabaseError> {
@@ -26,7 +26,7 @@ pub async fn tables(
 
 /// How many rows a table has of a source; 0 where somebody dropped it.
 pub async fn count(
-    session: &Session,
+    session: &DatabaseSession,
     schema: &str,
     (table, source): (&str, &str),
 ) -> Result<u64, DatabaseError> {
@@ -45,7 +45,7 @@ pub async fn count(
 
 /// Removes some rows of a source from a table; 0 when none is left.
 pub async fn remove_some(
-    session: &Session,
+    session: &DatabaseSession,
     schema: &str,
     (table, source): (&str, &str),
 ) -> Result<u64, DatabaseError> {
@@ -63,8 +63,8 @@ pub async fn remove_some(
 /// Removes a source from a table, and the table if no other source has it. Returns whether it is still there. Works in the
 /// caller's transaction.
 pub async fn leave(
-    session: &Session,
-    target: &Target,
+    session: &DatabaseSession,
+    target: &PublishTarget,
     (table, source): (&str, &str),
 ) -> Result<bool, DatabaseError> {
     super::lock(session, &target.schema).await?;
@@ -74,7 +74,11 @@ pub async fn leave(
 }
 
 /// Frees the room of rows that were removed from a table.
-pub async fn vacuum(session: &Session, schema: &str, table: &str) -> Result<(), DatabaseError> {
+pub async fn vacuum(
+    session: &DatabaseSession,
+    schema: &str,
+    table: &str,
+) -> Result<(), DatabaseError> {
     let place = format!("{}.{}", quote(schema), quote(table));
     session.long(&format!("VACUUM {place}")).await
 }

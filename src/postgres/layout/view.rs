@@ -5,9 +5,9 @@
 use tokio_postgres::types::Type;
 
 use super::super::error::DatabaseError;
-use super::super::session::Session;
+use super::super::session::DatabaseSession;
 use super::super::{literal, quote};
-use super::{StreamLayout, Target, name_within, table_name};
+use super::{PublishTarget, StreamLayout, name_within, table_name};
 use crate::model::published::{PublishedPart, SOURCE_COLUMN};
 use crate::model::{ConnectorName, StreamName};
 
@@ -16,7 +16,7 @@ const SUFFIX: &str = "_labelled";
 
 /// Where a connector's combo lists are: a stream, and what its columns are called.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ComboColumns {
+pub struct LabelColumns {
     /// The stream.
     pub stream: StreamName,
     /// The column with the list's name.
@@ -32,7 +32,7 @@ pub struct ComboColumns {
 }
 
 /// A column of the view's table.
-struct Column {
+struct ViewColumn {
     name: String,
     /// The list, and by what of it the column names an entry.
     combo: Option<(String, String)>,
@@ -44,7 +44,7 @@ pub(super) fn name(connector: &ConnectorName, stream: &StreamName) -> String {
 
 /// The views of Rollbook's that read a table: its own, and all with labels where it has the combo lists.
 pub(super) async fn of_table(
-    session: &Session,
+    session: &DatabaseSession,
     schema: &str,
     table: &str,
 ) -> Result<Vec<String>, DatabaseError> {
@@ -64,8 +64,8 @@ pub(super) async fn of_table(
 
 /// Makes the view, if a column has labels and the lists are published.
 pub(super) async fn make(
-    session: &Session,
-    target: &Target,
+    session: &DatabaseSession,
+    target: &PublishTarget,
     layout: StreamLayout<'_>,
 ) -> Result<(), DatabaseError> {
     let Some(combos) = layout.combos else {
@@ -106,10 +106,10 @@ pub(super) async fn make(
 }
 
 async fn columns(
-    session: &Session,
+    session: &DatabaseSession,
     schema: &str,
     table: &str,
-) -> Result<Vec<Column>, DatabaseError> {
+) -> Result<Vec<ViewColumn>, DatabaseError> {
     let sql = format!(
         "SELECT \"column\", max(combo), max(combo_by) FROM {schema}.rollbook_columns WHERE \"table\" = $1 \
          GROUP BY \"column\" ORDER BY min(position), \"column\""
@@ -117,7 +117,7 @@ async fn columns(
     let rows = session.query(&sql, &[(&table, Type::TEXT)]).await?;
     let columns = rows.iter().map(|row| {
         let (list, by): (Option<String>, Option<String>) = (row.get(1), row.get(2));
-        Column {
+        ViewColumn {
             name: row.get(0),
             combo: list.zip(by),
         }
@@ -128,8 +128,8 @@ async fn columns(
 /// The question behind the view. Codes and ids are compared as texts: `01` is not `1`.
 fn sql(
     (schema, table, lists): (&str, &str, &str),
-    columns: &[Column],
-    combos: &ComboColumns,
+    columns: &[ViewColumn],
+    combos: &LabelColumns,
 ) -> String {
     let mut shown = vec![format!("row.{SOURCE_COLUMN}")];
     let mut joins = String::new();

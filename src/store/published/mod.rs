@@ -2,7 +2,7 @@
 //!
 //! A database has a row for each source with a claim, a random text that names this mirror, and a revision, a random number that
 //! every transaction that changes tables sets anew. Both are known here too; where they differ, the database or the mirror was
-//! restored, and everything is compared (cluster-protocol.md 1 to 4).
+//! restored, and everything is compared (decision 0065).
 
 mod rows;
 

@@ -13,8 +13,6 @@ use crate::store::published::{PublishedSource, UNKNOWN_REVISION};
 /// Which rules hold; the search finds a fault where one of them does not.
 #[derive(Clone, Copy, Debug)]
 struct Rules {
-    /// A commit compares claim and revision.
-    is_fenced: bool,
     /// A restored mirror or database is noticed by the revision.
     compares_revision: bool,
     /// Claims that were given up, or followed by another, are known to be our own.
@@ -24,7 +22,6 @@ struct Rules {
 }
 
 const ALL: Rules = Rules {
-    is_fenced: true,
     compares_revision: true,
     remembers_claims: true,
     has_own_revisions: true,
@@ -254,11 +251,13 @@ impl State {
         };
         let revision = match again {
             Some((revision, _)) => revision,
-            None if rules.has_own_revisions => {
+            None => {
                 next.revisions += 1;
-                FIRST_REVISION + next.revisions
+                match rules.has_own_revisions {
+                    true => FIRST_REVISION + next.revisions,
+                    false => known.revision + 1,
+                }
             }
-            None => known.revision + 1,
         };
         let flight = Flight {
             expects: Some((known.claim, known.revision)),
@@ -273,12 +272,12 @@ impl State {
     }
 
     /// A transaction arrives. Returns whether it was committed.
-    fn arrive(&mut self, flight: &Flight, rules: Rules) -> bool {
+    fn arrive(&mut self, flight: &Flight) -> bool {
         let found = self
             .database
             .fence
             .map(|(claim, revision, _)| (claim, revision));
-        if found != flight.expects && rules.is_fenced {
+        if found != flight.expects {
             return false;
         }
         self.database.fence = Some(flight.sets);
@@ -311,7 +310,7 @@ impl State {
         for _ in 0..6 {
             let (mut next, flight) = self.step(rules);
             if let Some(flight) = flight
-                && next.arrive(&flight, rules)
+                && next.arrive(&flight)
             {
                 next.answered(&flight);
             }
@@ -339,13 +338,13 @@ impl State {
                 // The answer arrives; or is lost; or the transaction is late.
                 add(&|next| {
                     *next = stopped.clone();
-                    if next.arrive(flight, rules) {
+                    if next.arrive(flight) {
                         next.answered(flight);
                     }
                 });
                 add(&|next| {
                     *next = stopped.clone();
-                    next.arrive(flight, rules);
+                    next.arrive(flight);
                 });
                 if self.flights.len() < bounds.flights {
                     add(&|next| {
@@ -360,7 +359,7 @@ impl State {
         for number in 0..self.flights.len() {
             add(&|next| {
                 let flight = next.flights.remove(number);
-                next.arrive(&flight, rules);
+                next.arrive(&flight);
             });
             add(&|next| drop(next.flights.remove(number)));
         }
@@ -413,7 +412,7 @@ impl State {
             let mut calm = self.clone();
             for flight in std::mem::take(&mut calm.flights) {
                 if arrives {
-                    calm.arrive(&flight, rules);
+                    calm.arrive(&flight);
                 }
             }
             calm.attempt(rules);
@@ -467,24 +466,12 @@ fn each_rule_is_needed() {
         revisions: 1,
         ..SMALL
     };
-    let two_changes = Bounds {
-        revisions: 3,
-        flights: 1,
-        ..SMALL
-    };
     let claims_only = Bounds {
         made: 1,
         claims: 3,
         ..few_runs
     };
     for (rules, bounds) in [
-        (
-            Rules {
-                is_fenced: false,
-                ..ALL
-            },
-            two_changes,
-        ),
         (
             Rules {
                 compares_revision: false,
