@@ -100,8 +100,8 @@ fn a_limit_on_file_sizes_fails_a_run_and_ends_nothing() {
     let installation = Installation::new(&server, &plan);
     let sync = installation.command(&["sync", "--json"]);
     let mut limited = Command::new("sh");
-    // Half a MiB: enough for empty tables, not for the users.
-    limited.args(["-c", "ulimit -f 1024 && exec \"$0\" \"$@\""]);
+    // Three quarters of a MiB: enough for empty tables, not for the users.
+    limited.args(["-c", "ulimit -f 1536 && exec \"$0\" \"$@\""]);
     limited.arg(sync.get_program()).args(sync.get_args());
     let ran = installation.start(limited).end();
     assert_eq!(
