@@ -104,7 +104,7 @@ pub enum AdminRequest {
         /// The erasure.
         id: String,
     },
-    /// Compare everything that is published of a source, or of all, whoever published it last.
+    /// Compare everything that is published of a source, or of all, also if another mirror published it.
     RebuildPublished {
         /// The database.
         name: PublishName,
@@ -260,6 +260,8 @@ pub struct FinishedErasures {
     pub removed: Vec<PathBuf>,
     /// Files about people that were removed, as one may name another.
     pub exports: Vec<PathBuf>,
+    /// Databases whose published tables were cleaned.
+    pub databases: Vec<PublishName>,
     /// What is not done yet, and why; nothing when all erasures are finished.
     pub pending: Vec<String>,
 }

@@ -189,7 +189,7 @@ impl App {
         finished.pending.extend(left.iter().map(left_over));
         finished.pending.extend(self.copy_again().await?);
         finished.pending.extend(self.bundles_again().await?);
-        finished.pending.extend(self.publish_erasures().await?);
+        self.publish_erasures(&mut finished).await?;
         finished.rewritten = rewritten.len() as u64;
         for file in maintenance::exports(self.store().path()) {
             match std::fs::remove_file(&file) {

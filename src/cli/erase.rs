@@ -322,6 +322,11 @@ fn result(begun: &[Erasure], finished: &FinishedErasures, found: &Preview) -> St
             path.display()
         ));
     }
+    for database in &finished.databases {
+        text.push_str(&format!(
+            "Removed from the published tables of {database} and vacuumed; its write-ahead log, replicas and base backups are its operator's.\n"
+        ));
+    }
     if finished.pending.is_empty() {
         text.push_str("The mirror's file, its log and all copies are clean.\n");
     }

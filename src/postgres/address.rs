@@ -53,7 +53,7 @@ impl Address {
             (false, _) => {
                 config.ssl_mode(SslMode::Require);
             }
-            // Neither asks for what nobody could listen to.
+            // No network between, so no encryption is needed.
             (true, SslMode::Prefer) => {
                 config.ssl_mode(SslMode::Disable);
             }

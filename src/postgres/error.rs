@@ -11,7 +11,7 @@ pub enum DatabaseError {
     /// The address cannot be used.
     #[error("the address in `url` cannot be used: {0}")]
     Address(String),
-    /// Nobody answers there, or the line was cut.
+    /// No server answers there, or the connection was cut.
     #[error("no connection to the database: {0}")]
     Connection(String),
     /// It does not answer any more.
@@ -31,9 +31,9 @@ pub enum DatabaseError {
          it continues when all run the same"
     )]
     OtherKey(String),
-    /// Somebody else changed a table.
+    /// A table was changed by other means.
     #[error(
-        "the table {0} is not as it was made: somebody dropped or changed it; `rollbook publish rebuild` makes it again"
+        "the table {0} is not as it was made: it was dropped or changed by other means; `rollbook publish rebuild` makes it again"
     )]
     OtherColumns(String),
     /// The answer is not as it should be.

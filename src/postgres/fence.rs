@@ -20,7 +20,7 @@ const VERSION: i32 = 1;
 pub struct Fence {
     /// The mirror that publishes it.
     pub claim: String,
-    /// A random number that every transaction that changes its tables sets anew.
+    /// A random number that every transaction that changes its tables changes.
     pub revision: i64,
     /// Its tables hold what the mirror held after this run.
     pub run: i64,
@@ -146,7 +146,7 @@ pub struct NewClaim<'a> {
 /// The revision that a claim begins with.
 pub const FIRST_REVISION: i64 = 1;
 
-/// Takes a source that has no row yet, or exactly the row that was found. Returns whether nobody was faster.
+/// Takes a source that has no row yet, or exactly the row that was found. Returns whether no other publisher was faster.
 pub async fn take(
     session: &DatabaseSession,
     schema: &str,
@@ -233,16 +233,11 @@ pub async fn hold(
     schema: &str,
     held: HeldFence<'_>,
 ) -> Result<bool, DatabaseError> {
-    let sql = format!(
-        "UPDATE {}.{SOURCES} SET published = clock_timestamp() WHERE source = $1 AND claim = $2 AND revision = $3",
+    let act = format!(
+        "UPDATE {}.{SOURCES} SET published = clock_timestamp()",
         quote(schema)
     );
-    let values = [
-        (&held.source as _, Type::TEXT),
-        (&held.claim as _, Type::TEXT),
-        (&held.revision as _, Type::INT8),
-    ];
-    Ok(session.execute(&sql, &values).await? == 1)
+    if_held(session, &act, held).await
 }
 
 /// Forgets a source whose rows were removed.
@@ -251,10 +246,16 @@ pub async fn forget(
     schema: &str,
     held: HeldFence<'_>,
 ) -> Result<bool, DatabaseError> {
-    let sql = format!(
-        "DELETE FROM {}.{SOURCES} WHERE source = $1 AND claim = $2 AND revision = $3",
-        quote(schema)
-    );
+    let act = format!("DELETE FROM {}.{SOURCES}", quote(schema));
+    if_held(session, &act, held).await
+}
+
+async fn if_held(
+    session: &DatabaseSession,
+    act: &str,
+    held: HeldFence<'_>,
+) -> Result<bool, DatabaseError> {
+    let sql = format!("{act} WHERE source = $1 AND claim = $2 AND revision = $3");
     let values = [
         (&held.source as _, Type::TEXT),
         (&held.claim as _, Type::TEXT),

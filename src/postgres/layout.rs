@@ -207,7 +207,7 @@ pub async fn find(
             let column = columns.iter().find(|column| column.name == name);
             column.map(|column| column.kind.clone())
         };
-        // A cast to what somebody else made of a column may cut values.
+        // A cast to a type that a column was given by other means may cut values.
         let types = table.columns.iter().map(|column| {
             let kind = kind(&column.name)?;
             is_ours(&kind, column.kind).then_some(kind)

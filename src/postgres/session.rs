@@ -47,7 +47,7 @@ impl DatabaseSession {
     /// Connects.
     ///
     /// # Errors
-    /// When nobody answers, or not to this user.
+    /// When no server answers, or not to this user.
     pub async fn connect(address: &Address) -> Result<Self, DatabaseError> {
         let tls = Tls::new(address.ca_file.as_deref())?;
         let (client, connection) = answered(GREETING, address.config.connect(tls)).await?;

@@ -30,7 +30,7 @@ impl PublishPass<'_> {
         if known.compare.is_none() && erasures == known.erased {
             return Ok(());
         }
-        // What cannot be read is begun anew.
+        // What cannot be read is begun again.
         let begun = known.compare.as_deref().map(serde_json::from_str::<Cursor>);
         let begun = begun
             .and_then(Result::ok)

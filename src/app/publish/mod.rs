@@ -5,7 +5,9 @@
 //! differences, `removal.rs` removes a source, `states.rs` says how far each is.
 
 mod chunks;
+mod claim;
 mod compare;
+mod layout;
 mod online;
 mod pass;
 mod removal;
@@ -17,7 +19,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -25,12 +27,12 @@ use tokio_util::sync::CancellationToken;
 pub use self::online::{DatabaseCheck, check_databases, database_host, unusable_database};
 use self::pass::{PassError, PublishPass};
 pub use self::removal::{PublishedRows, published_rows, still_published};
+use self::states::CHECK;
 pub use self::states::{PublishState, left_behind, publish_states};
 pub use self::verify::{PublishVerification, TableDifference, verify_published};
-use super::{AdminResponse, App, DaemonEngine};
+use super::{AdminResponse, App, DaemonEngine, FinishedErasures};
 use crate::daemon::alerts::retry_pause;
 use crate::document::suggest::advice;
-use crate::model::schedule::next_tick;
 use crate::model::{PublishName, SourceName, Table, scalar};
 use crate::postgres::layout::PublishTarget;
 use crate::postgres::{Address, DatabaseError, DatabaseSession, fence};
@@ -41,9 +43,6 @@ use crate::store::{StoreError, queries};
 
 /// How long to wait when it cannot be found out what is due.
 const RETRY: Duration = Duration::from_secs(15 * 60);
-
-/// How often a database is asked whether it still has what was published, though nothing changed: it may have been restored.
-const CHECK: SignedDuration = SignedDuration::from_hours(1);
 
 /// The tables of a source that a database gets.
 fn tables_of(setup: &Setup, config: &PublishConfig) -> BTreeMap<SourceName, Vec<Table>> {
@@ -139,7 +138,7 @@ impl App {
             for (source, state) in publish_states(setup, name, &reader)? {
                 let pause = match when {
                     PublishWhen::Now => None,
-                    PublishWhen::Due => pause_of(config, &state, now),
+                    PublishWhen::Due => state.pause(config, now),
                 };
                 match pause.filter(|pause| pause.is_positive()) {
                     None => {
@@ -235,22 +234,32 @@ impl App {
         Ok(pause)
     }
 
-    /// Publishes what rows of erased people may still be in; gives what still may hold them, and why.
-    pub(super) async fn publish_erasures(&self) -> Result<Vec<String>, StoreError> {
-        if published::not_erased(&*self.store().reader()?)?.is_empty() {
-            return Ok(Vec::new());
+    /// Removes rows of erased people from published tables; notes where that is done, and where it is not, and why.
+    pub(super) async fn publish_erasures(
+        &self,
+        finished: &mut FinishedErasures,
+    ) -> Result<(), StoreError> {
+        let before = published::not_erased(&*self.store().reader()?)?;
+        if before.is_empty() {
+            return Ok(());
         }
         self.publish(PublishWhen::Now).await;
         let left = published::not_erased(&*self.store().reader()?)?;
-        let tables = left.into_iter().map(|(publish, source, stream)| {
+        let is_left = |name: &PublishName| left.iter().any(|(publish, ..)| publish == name);
+        let cleaned = before.into_iter().map(|(publish, ..)| publish);
+        finished.databases = cleaned.filter(|name| !is_left(name)).collect();
+        finished.databases.dedup(); // in order
+        finished
+            .pending
+            .extend(left.iter().map(|(publish, source, stream)| {
             format!(
                 "the published table of {source}.{stream} in [publish.{publish}]: not reached yet"
             )
-        });
-        Ok(tables.collect())
+        }));
+        Ok(())
     }
 
-    /// Marks a source, or all of them, to be compared as a whole, whoever published it last.
+    /// Marks a source, or all of them, to be compared as a whole, also if another mirror published it.
     ///
     /// # Errors
     /// When the mirror cannot be written.
@@ -316,30 +325,4 @@ fn target(config: &PublishConfig) -> PublishTarget {
         schema: config.schema.clone(),
         reader: config.reader.clone(),
     }
-}
-
-/// How long a source is still not due.
-fn pause_of(
-    config: &PublishConfig,
-    state: &PublishState,
-    now: Timestamp,
-) -> Option<SignedDuration> {
-    let known = state.known.as_ref()?;
-    if known.rebuild || (known.removal && known.due.is_none()) {
-        return None;
-    }
-    if let Some(due) = known.due {
-        // A clock that was ahead may have written a time far away.
-        let longest = SignedDuration::try_from(retry_pause(known.attempts)).unwrap_or_default();
-        return Some(due.duration_since(now).min(longest));
-    }
-    let checked = known.checked?;
-    let next = match (&config.schedule, state.lag.runs, state.comparing) {
-        (_, _, 1..) | (None, 1.., _) => return None,
-        (None, 0, 0) => scalar::saturating_add(checked, CHECK),
-        (Some(schedule), ..) => {
-            next_tick(schedule.cron(), config.time_zone.zone(), checked.min(now))?
-        }
-    };
-    Some(next.duration_since(now))
 }

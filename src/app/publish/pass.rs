@@ -1,31 +1,30 @@
 //! One source brought up to date in one database: its claim, its tables, what runs changed, what was purged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::chunks::ChunkReading;
-use super::standing::{Standing, standing};
+use super::claim::new_revision;
 use crate::app::App;
 use crate::app::maintenance::retained;
 use crate::model::published::{PublishedPart, PublishedTable, RowChunk};
 use crate::model::{ConnectorName, PublishName, SourceName, StreamName, Table};
-use crate::postgres::fence::{self, Fence, HeldFence, NewClaim, NextRevision};
-use crate::postgres::layout::{self, LabelColumns, PublishTarget, StreamLayout, TargetTable};
+use crate::postgres::fence::{self, HeldFence, NextRevision};
+use crate::postgres::layout::{self, PublishTarget, TargetTable};
 use crate::postgres::rows::SourceRows;
 use crate::postgres::{DatabaseError, DatabaseSession};
+use crate::setup::Setup;
 use crate::setup::files::PublishConfig;
-use crate::setup::{Setup, lookups};
 use crate::store::StoreError;
 use crate::store::published::{
     self, PublishedChange, PublishedSource, PublishedStream, changed_chunks, oldest,
 };
-use crate::store::queries::Reader;
 
 /// Why a pass ended before everything was published.
 #[derive(Debug)]
 pub(super) enum PassError {
     /// The mirror cannot be read or written.
     Store(StoreError),
-    /// The database, or whoever else publishes there, does not let it.
+    /// The database, or another publisher, does not let it.
     Refused(String),
     /// Another mirror publishes the source.
     Claimed {
@@ -56,15 +55,15 @@ impl From<DatabaseError> for PassError {
 /// What a pass works with.
 pub(super) struct PublishPass<'a> {
     pub(super) app: &'a App,
-    setup: &'a Setup,
+    pub(super) setup: &'a Setup,
     pub(super) name: &'a PublishName,
     config: &'a PublishConfig,
     pub(super) session: &'a DatabaseSession,
     pub(super) target: &'a PublishTarget,
     pub(super) source: &'a SourceName,
     pub(super) state: PublishedSource,
-    streams: BTreeMap<StreamName, PublishedStream>,
-    targets: BTreeMap<StreamName, Vec<TargetTable>>,
+    pub(super) streams: BTreeMap<StreamName, PublishedStream>,
+    pub(super) targets: BTreeMap<StreamName, Vec<TargetTable>>,
 }
 
 impl<'a> PublishPass<'a> {
@@ -105,108 +104,13 @@ impl<'a> PublishPass<'a> {
         Ok(())
     }
 
-    fn connector(&self) -> Result<&'a ConnectorName, PassError> {
+    pub(super) fn connector(&self) -> Result<&'a ConnectorName, PassError> {
         let source = self.setup.sources.get(self.source);
         let source = source.ok_or_else(|| PassError::Refused("the source is gone".to_owned()))?;
         Ok(&source.config.connector)
     }
 
-    /// Makes sure that this mirror publishes the source, and that the database has what was left there.
-    async fn find_standing(&mut self) -> Result<(), PassError> {
-        let known = published::source(&*self.app.store().reader()?, self.name, self.source)?;
-        let found = fence::find(self.session, &self.target.schema, self.source.as_str()).await?;
-        let standing = standing(known.as_ref(), found.as_ref());
-        self.state = known.unwrap_or_default();
-        match (standing, found) {
-            (Standing::Same, _) => {}
-            (Standing::Committed, Some(found)) => {
-                (self.state.revision, self.state.run) = (found.revision, found.run);
-                (self.state.next_revision, self.state.next_run) = (None, None);
-                self.save().await?;
-            }
-            (Standing::Taken, Some(found)) => {
-                // A restored mirror may have taken it with a run that it does not have any more.
-                let run = self.newest_complete()?;
-                self.has_taken(found.claim, run).await?;
-            }
-            (Standing::Foreign, Some(found)) => {
-                let why = format!(
-                    "another mirror publishes this source: that of {}, last at {} UTC; if that one is gone, \
-                     `rollbook publish rebuild {} {}` lets this one take its place",
-                    found.host, found.published, self.name, self.source
-                );
-                return Err(PassError::Claimed {
-                    by: found.host,
-                    why,
-                });
-            }
-            (_, found) => self.take(found).await?,
-        }
-        let reader = self.app.store().reader()?;
-        self.streams = published::streams(&reader, self.name, self.source)?;
-        Ok(())
-    }
-
-    fn newest_complete(&self) -> Result<i64, PassError> {
-        let reader = self.app.store().reader()?;
-        Ok(published::complete_through(&reader, self.source, 0)?)
-    }
-
-    /// Takes the source with a new claim. What is sent is known here before it is sent.
-    async fn take(&mut self, found: Option<Fence>) -> Result<(), PassError> {
-        if let Some(found) = &found {
-            tracing::info!(
-                publish = %self.name, source = %self.source,
-                "the published tables are not as they were left (revision {}, {} is known): comparing all of them",
-                found.revision, self.state.revision
-            );
-        }
-        let run = self.newest_complete()?;
-        let claim = new_claim()?;
-        let unknown = self.state.next_claim.replace(claim.clone());
-        self.state.former.extend(unknown);
-        self.save().await?;
-        let new = NewClaim {
-            source: self.source.as_str(),
-            connector: self.connector()?.as_str(),
-            claim: &claim,
-            run,
-            host: &host(),
-        };
-        let is_taken = fence::take(self.session, &self.target.schema, new, found.as_ref()).await?;
-        if !is_taken {
-            return Err(overtaken());
-        }
-        self.has_taken(claim, run).await
-    }
-
-    /// The claim is there: everything is laid out and compared.
-    async fn has_taken(&mut self, claim: String, run: i64) -> Result<(), PassError> {
-        let former = std::mem::replace(&mut self.state.claim, claim);
-        self.state.former.push(former);
-        (self.state.revision, self.state.run) = (fence::FIRST_REVISION, run);
-        self.state.seen = 0;
-        self.state.next_claim = None;
-        (self.state.next_revision, self.state.next_run) = (None, None);
-        self.state.rebuild = false;
-        let (name, source, state) = (self.name.clone(), self.source.clone(), self.state.clone());
-        let save = move |connection: &mut Reader| {
-            for (stream, known) in published::streams(connection, &name, &source)? {
-                let anew = PublishedStream {
-                    definition: String::new(),
-                    compare: Some(String::new()),
-                    // People may be back.
-                    erased: 0,
-                    ..known
-                };
-                published::save_stream(connection, &name, (&source, &stream), &anew)?;
-            }
-            published::save_source(connection, &name, &source, &state)
-        };
-        Ok(self.app.store().write(save).await?)
-    }
-
-    async fn save(&self) -> Result<(), PassError> {
+    pub(super) async fn save(&self) -> Result<(), PassError> {
         let (name, source, state) = (self.name.clone(), self.source.clone(), self.state.clone());
         let save =
             move |connection: &mut _| published::save_source(connection, &name, &source, &state);
@@ -235,99 +139,10 @@ impl<'a> PublishPass<'a> {
     }
 
     /// What of a stream is published.
-    fn parts(&self, table: &Table) -> Vec<PublishedTable> {
+    pub(super) fn parts(&self, table: &Table) -> Vec<PublishedTable> {
         let mut parts = PublishedTable::all(table);
         parts.retain(|part| part.part == PublishedPart::Live || self.config.history);
         parts
-    }
-
-    /// Makes and changes the tables of streams whose definition changed, and removes what is published no longer.
-    async fn lay_out(&mut self, tables: &[Table]) -> Result<(), PassError> {
-        let connector = self.connector()?;
-        let combos = self.combos(tables);
-        // The views of the others look into the table of the lists.
-        let is_lists = |table: &&Table| {
-            combos
-                .as_ref()
-                .is_some_and(|one| one.stream == table.stream)
-        };
-        let (lists, others): (Vec<&Table>, Vec<&Table>) = tables.iter().partition(is_lists);
-        for table in lists.into_iter().chain(others) {
-            let parts = self.parts(table);
-            let known = self.stream(&table.stream);
-            let definition = definition(&parts, (connector, combos.as_ref(), self.target));
-            if known.definition == definition {
-                continue;
-            }
-            let layout = StreamLayout {
-                source: self.source,
-                connector,
-                stream: &table.stream,
-                tables: &parts,
-                combos: combos.as_ref(),
-            };
-            // Whatever happens next, also if the definition becomes the known one again.
-            let open = PublishedStream {
-                definition: String::new(),
-                compare: Some(String::new()),
-                ..known.clone()
-            };
-            self.save_stream(&table.stream, open).await?;
-            let made = layout::lay_out(self.session, self.target, layout).await?;
-            self.targets.insert(table.stream.clone(), made);
-            let is_same_shape = shape(&known.definition) == shape(&definition);
-            let compare = match is_same_shape {
-                true => known.compare.clone(),
-                false => Some(String::new()),
-            };
-            let laid_out = PublishedStream {
-                definition,
-                compare,
-                ..known
-            };
-            self.save_stream(&table.stream, laid_out).await?;
-        }
-        self.remove_others(connector, tables).await
-    }
-
-    async fn remove_others(
-        &mut self,
-        connector: &ConnectorName,
-        tables: &[Table],
-    ) -> Result<(), PassError> {
-        let wanted: BTreeSet<&StreamName> = tables.iter().map(|table| &table.stream).collect();
-        let known = self.streams.keys();
-        let gone: Vec<StreamName> = known.filter(|one| !wanted.contains(one)).cloned().collect();
-        for stream in gone {
-            let of = (self.source, connector);
-            layout::remove_stream(self.session, self.target, of, &stream).await?;
-            self.advance(self.state.run).await?;
-            self.streams.remove(&stream);
-            let (name, source) = (self.name.clone(), self.source.clone());
-            let forget = move |connection: &mut _| {
-                published::forget_stream(connection, &name, &source, &stream)
-            };
-            self.app.store().write(forget).await?;
-        }
-        Ok(())
-    }
-
-    /// Where the combo lists of the source are, if they are published with all that labels need.
-    fn combos(&self, tables: &[Table]) -> Option<LabelColumns> {
-        let combos = lookups::combos(self.setup, self.source)?;
-        let lists = tables.iter().find(|table| table.stream == combos.stream)?;
-        let needed = [&combos.list, &combos.id, &combos.code, &combos.label];
-        if !needed.iter().all(|column| lists.has(column)) {
-            return None;
-        }
-        Some(LabelColumns {
-            active: combos.active.filter(|active| lists.has(active)),
-            stream: combos.stream,
-            list: combos.list,
-            id: combos.id,
-            code: combos.code,
-            label: combos.label,
-        })
     }
 
     /// The tables of a stream, as the database has them.
@@ -422,7 +237,7 @@ impl<'a> PublishPass<'a> {
         self.save().await
     }
 
-    /// Runs `work` and sets the next revision, in one transaction that commits only if nobody else published meanwhile.
+    /// Runs `work` and sets the next revision, in one transaction that commits only if no other publisher did meanwhile.
     /// `is_complete` is what is said of the tables then; `None` for what was said before.
     pub(super) async fn advance_with<T>(
         &self,
@@ -597,50 +412,7 @@ impl<'a> PublishPass<'a> {
     }
 }
 
-/// Somebody else has written the row of the source: the next attempt finds out who.
+/// Another publisher has written the row of the source: the next attempt finds out which.
 pub(super) fn overtaken() -> PassError {
-    PassError::Refused("the source was published by somebody else meanwhile".to_owned())
-}
-
-fn random<const N: usize>() -> Result<[u8; N], PassError> {
-    let mut bytes = [0; N];
-    let filled = aws_lc_rs::rand::fill(&mut bytes);
-    filled.map_err(|_| PassError::Refused("the system gives no random numbers".to_owned()))?;
-    Ok(bytes)
-}
-
-fn new_claim() -> Result<String, PassError> {
-    Ok(format!("{:032x}", u128::from_le_bytes(random()?)))
-}
-
-/// Never that of a claim's first transaction, and never below 0.
-fn new_revision() -> Result<i64, PassError> {
-    let number = i64::from_le_bytes(random()?) & i64::MAX;
-    Ok(number.max(fence::FIRST_REVISION + 1))
-}
-
-fn host() -> String {
-    let name = nix::unistd::gethostname().unwrap_or_default();
-    name.to_string_lossy().into_owned()
-}
-
-/// What tables are made from: first the part on which their rows depend, then all.
-fn definition(
-    parts: &[PublishedTable],
-    whole: (&ConnectorName, Option<&LabelColumns>, &PublishTarget),
-) -> String {
-    let hash = |text: String| format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()));
-    let columns = parts.iter().map(|part| {
-        let columns = part
-            .columns
-            .iter()
-            .map(|column| (&column.name, column.kind));
-        (part.part, columns.collect::<Vec<_>>(), &part.key)
-    });
-    let shape = format!("{:?} {:?}", whole.0, columns.collect::<Vec<_>>());
-    format!("{} {}", hash(shape), hash(format!("{parts:?} {whole:?}")))
-}
-
-fn shape(definition: &str) -> &str {
-    definition.split(' ').next().unwrap_or_default()
+    PassError::Refused("another publisher published the source meanwhile".to_owned())
 }

@@ -117,7 +117,7 @@ impl PublishPass<'_> {
         Ok(self.app.store().write(forget).await?)
     }
 
-    /// Runs `work` in a transaction that commits only if nobody else published meanwhile.
+    /// Runs `work` in a transaction that commits only if no other publisher did meanwhile.
     async fn fenced<T>(
         &self,
         work: impl Future<Output = Result<T, PassError>>,

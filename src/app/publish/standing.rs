@@ -6,7 +6,7 @@ use crate::store::published::{PublishedSource, UNKNOWN_REVISION};
 /// What to do first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Nobody publishes the source: take it, and fill its tables.
+    /// The source is not published: take it, and fill its tables.
     Free,
     /// It is as it was left.
     Same,
@@ -14,7 +14,7 @@ pub(super) enum Standing {
     Committed,
     /// The claim that was sent last is there.
     Taken,
-    /// It is ours, but not as it was left: the database or the mirror was restored. Take it anew, and compare everything.
+    /// It is ours, but not as it was left: the database or the mirror was restored. Take it with a new claim, and compare everything.
     Restored,
     /// A person wants it taken.
     Wanted,

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::tables_of;
 use crate::app::App;
+use crate::daemon::alerts::retry_pause;
 use crate::document::suggest::joined;
 use crate::model::schedule::next_tick;
 use crate::model::{PublishName, SourceName, scalar};
@@ -13,6 +14,9 @@ use crate::setup::Setup;
 use crate::setup::files::PublishConfig;
 use crate::store::published::{self, Lag, PublishedSource};
 use crate::store::{StoreError, queries};
+
+/// How often a database is asked whether it still has what was published, though nothing changed: it may have been restored.
+pub(super) const CHECK: SignedDuration = SignedDuration::from_hours(1);
 
 /// How far a source is in a database, and what waits.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +58,28 @@ impl PublishState {
             due,
             late_after.unwrap_or(SignedDuration::MAX),
         ))
+    }
+}
+
+impl PublishState {
+    /// How long the source is still not due; `None` where it is.
+    pub(super) fn pause(&self, config: &PublishConfig, now: Timestamp) -> Option<SignedDuration> {
+        let known = self.known.as_ref()?;
+        if known.rebuild || (known.removal && known.due.is_none()) {
+            return None;
+        }
+        if let Some(due) = known.due {
+            // A clock that was ahead may have written a time far away.
+            let longest = SignedDuration::try_from(retry_pause(known.attempts)).unwrap_or_default();
+            return Some(due.duration_since(now).min(longest));
+        }
+        let checked = known.checked?.min(now);
+        let next = match (&config.schedule, self.lag.runs, self.comparing) {
+            (_, _, 1..) | (None, 1.., _) => return None,
+            (None, 0, 0) => scalar::saturating_add(checked, CHECK),
+            (Some(schedule), ..) => next_tick(schedule.cron(), config.time_zone.zone(), checked)?,
+        };
+        Some(next.duration_since(now))
     }
 }
 
@@ -171,7 +197,12 @@ mod tests {
                 "failed" => known.failed = Some(FAILED),
                 "claimed" => known.claimed_by = Some("other".to_owned()),
                 "removal" => known.removal = true,
-                "lag" => state.lag.since = Some(RUN),
+                "lag" => (state.lag.runs, state.lag.since) = (1, Some(RUN)),
+                "checked" => known.checked = Some(RUN),
+                "ahead" => known.checked = Some(RUN + SignedDuration::from_hours(99)),
+                "due" => (known.attempts, known.due) = (2, Some(FAILED)),
+                "far" => known.due = Some(FAILED + SignedDuration::from_hours(99)),
+                "rebuild" => known.rebuild = true,
                 "comparing" => state.comparing = 1,
                 "" => {}
                 other => panic!("{other}"),
@@ -212,6 +243,35 @@ mod tests {
                 text(state.late_at(&config(schedule)), "%-d %H:%M"),
             );
             assert_eq!(found, (since.to_owned(), late.to_owned()), "{words}");
+        }
+    }
+
+    /// At 07:00.
+    #[test]
+    fn when_a_source_is_due() {
+        let (hourly, nightly) = (Some("30 * * * *"), Some("0 2 * * *"));
+        let now = RUN + SignedDuration::from_mins(40);
+        for (words, schedule, minutes) in [
+            ("", None, None),
+            ("checked", None, Some(20)),
+            ("ahead", None, Some(60)),
+            ("checked lag", None, None),
+            ("checked comparing", None, None),
+            ("checked rebuild", None, None),
+            ("removal", None, None),
+            // An attempt that failed waits its time, and no longer.
+            ("checked lag due", None, Some(5)),
+            ("removal due", None, Some(5)),
+            ("checked far", None, Some(1)),
+            // By schedule: not before its tick, and then also where nothing is known to wait.
+            ("checked lag", nightly, Some(19 * 60)),
+            ("checked lag", hourly, Some(-30)),
+            ("checked", hourly, Some(-30)),
+            ("checked comparing", nightly, None),
+        ] {
+            let pause = state(words).pause(&config(schedule), now);
+            let found = pause.map(|pause| pause.as_mins());
+            assert_eq!(found, minutes, "{words} {schedule:?}");
         }
     }
 }

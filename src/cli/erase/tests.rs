@@ -64,6 +64,7 @@ fn only_what_is_finished_is_called_clean() {
             exports: vec!["exports/person-1.html".into()],
             rewritten: 7,
             removed: vec!["backups/b.db".into()],
+            databases: vec![crate::model::named("district")],
             pending: pending.iter().map(|one| (*one).to_owned()).collect(),
         };
         result(
@@ -81,6 +82,10 @@ fn only_what_is_finished_is_called_clean() {
         done.contains(
             "7 copies of the mirror.\nRemoved 1 file of `rollbook person export` beside the mirror.\nRemoved backups/b.db"
         ),
+        "{done}"
+    );
+    assert!(
+        done.contains("Removed from the published tables of district and vacuumed;"),
         "{done}"
     );
     assert!(done.contains("are clean"), "{done}");

@@ -106,7 +106,7 @@ impl Pager {
     }
 
     /// Where the next page begins behind the rows requested, a server with a lower limit would lose the rows between. A page
-    /// that only lacks rows which nobody may see is as long as a limit by chance.
+    /// that only lacks rows hidden from everyone is as long as a limit by chance.
     fn check_size(&mut self, ask: &PageAsk, position: u64, received: u64) {
         if !self.rules.counts_requested() {
             return;

@@ -24,7 +24,7 @@ pub async fn tables(
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// How many rows a table has of a source; 0 where somebody dropped it.
+/// How many rows a table has of a source; 0 where the table was dropped by other means.
 pub async fn count(
     session: &DatabaseSession,
     schema: &str,
@@ -55,7 +55,7 @@ pub async fn remove_some(
     let key: Vec<String> = found.key.iter().map(|column| quote(column)).collect();
     let place = format!("{}.{}", quote(schema), quote(table));
     match key.is_empty() {
-        true => Ok(0), // somebody dropped the key: `leave` removes all at once
+        true => Ok(0), // the key was dropped by other means: `leave` removes all at once
         false => rows::remove_some(session, &place, &key.join(", "), source).await,
     }
 }

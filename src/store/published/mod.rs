@@ -1,7 +1,7 @@
 //! What is known of published databases: how far each source is in each, and which tables must be compared.
 //!
 //! A database has a row for each source with a claim, a random text that names this mirror, and a revision, a random number that
-//! every transaction that changes tables sets anew. Both are known here too; where they differ, the database or the mirror was
+//! every transaction that changes tables replaces. Both are known here too; where they differ, the database or the mirror was
 //! restored, and everything is compared (decision 0065).
 
 mod rows;
@@ -37,7 +37,7 @@ pub struct PublishedSource {
     pub next_run: Option<i64>,
     /// No run after `run` and up to this one changed anything, so that they are not looked at again.
     pub seen: i64,
-    /// Whether a person wants everything compared, whoever published the source last.
+    /// Whether a person wants everything compared, also if another mirror published the source.
     pub rebuild: bool,
     /// Whether everything of the source is to be removed from the database, and then forgotten here.
     pub removal: bool,

@@ -46,6 +46,8 @@ fn an_erased_person_leaves_the_tables_and_their_files() {
     let before = server.log().len();
     let ran = erase(&installation);
     assert_eq!(ran.code, Some(0), "{ran:?}");
+    let told = "Removed from the published tables of district and vacuumed";
+    assert!(ran.out.contains(told), "{ran:?}");
     assert_eq!(rows(&database), 0);
     let log = server.log();
     for stream in STREAMS {

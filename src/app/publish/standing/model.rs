@@ -68,11 +68,11 @@ struct Flight {
 enum Content {
     /// Whatever is there becomes this.
     Compared(u8),
-    /// What there is becomes this if it is that; else nobody knows what.
+    /// What there is becomes this if it is that; else it is mixed.
     Changed { from: u8, to: u8 },
 }
 
-/// Content that nobody meant.
+/// Content that no transaction was to make.
 const MIXED: u8 = u8::MAX;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -399,7 +399,7 @@ impl State {
     /// What is wrong now, or when all transactions on their way have arrived or been lost and nothing disturbs any more.
     fn fault(&self, rules: Rules) -> Option<String> {
         if self.database.content == MIXED {
-            return Some(format!("{self:?} holds what nobody meant"));
+            return Some(format!("{self:?} holds mixed content"));
         }
         for arrives in [true, false] {
             let mut calm = self.clone();

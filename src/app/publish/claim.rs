@@ -1,0 +1,128 @@
+//! Whether this mirror publishes a source, and taking the source with a new claim.
+
+use super::pass::{PassError, PublishPass, overtaken};
+use super::standing::{Standing, standing};
+use crate::postgres::fence::{self, Fence, NewClaim};
+use crate::store::published::{self, PublishedStream};
+use crate::store::queries::Reader;
+
+impl PublishPass<'_> {
+    /// Makes sure that this mirror publishes the source, and that the database has what was left there.
+    pub(super) async fn find_standing(&mut self) -> Result<(), PassError> {
+        let known = published::source(&*self.app.store().reader()?, self.name, self.source)?;
+        let found = fence::find(self.session, &self.target.schema, self.source.as_str()).await?;
+        let standing = standing(known.as_ref(), found.as_ref());
+        self.state = known.unwrap_or_default();
+        match (standing, found) {
+            (Standing::Same, _) => {}
+            (Standing::Committed, Some(found)) => {
+                (self.state.revision, self.state.run) = (found.revision, found.run);
+                (self.state.next_revision, self.state.next_run) = (None, None);
+                self.save().await?;
+            }
+            (Standing::Taken, Some(found)) => {
+                // A restored mirror may have taken it with a run that it does not have any more.
+                let run = self.newest_complete()?;
+                self.has_taken(found.claim, run).await?;
+            }
+            (Standing::Foreign, Some(found)) => {
+                let why = format!(
+                    "another mirror publishes this source: that of {}, last at {} UTC; if that one is gone, \
+                     `rollbook publish rebuild {} {}` lets this one take its place",
+                    found.host, found.published, self.name, self.source
+                );
+                return Err(PassError::Claimed {
+                    by: found.host,
+                    why,
+                });
+            }
+            (_, found) => self.take(found).await?,
+        }
+        let reader = self.app.store().reader()?;
+        self.streams = published::streams(&reader, self.name, self.source)?;
+        Ok(())
+    }
+
+    fn newest_complete(&self) -> Result<i64, PassError> {
+        let reader = self.app.store().reader()?;
+        Ok(published::complete_through(&reader, self.source, 0)?)
+    }
+
+    /// Takes the source with a new claim. What is sent is known here before it is sent.
+    async fn take(&mut self, found: Option<Fence>) -> Result<(), PassError> {
+        if let Some(found) = &found {
+            tracing::info!(
+                publish = %self.name, source = %self.source,
+                "the published tables are not as they were left (revision {}, {} is known): comparing all of them",
+                found.revision, self.state.revision
+            );
+        }
+        let run = self.newest_complete()?;
+        let claim = new_claim()?;
+        let unknown = self.state.next_claim.replace(claim.clone());
+        self.state.former.extend(unknown);
+        self.save().await?;
+        let new = NewClaim {
+            source: self.source.as_str(),
+            connector: self.connector()?.as_str(),
+            claim: &claim,
+            run,
+            host: &host(),
+        };
+        let is_taken = fence::take(self.session, &self.target.schema, new, found.as_ref()).await?;
+        if !is_taken {
+            return Err(overtaken());
+        }
+        self.has_taken(claim, run).await
+    }
+
+    /// The claim is there: everything is laid out and compared.
+    async fn has_taken(&mut self, claim: String, run: i64) -> Result<(), PassError> {
+        let former = std::mem::replace(&mut self.state.claim, claim);
+        self.state
+            .former
+            .extend(Some(former).filter(|claim| !claim.is_empty()));
+        (self.state.revision, self.state.run) = (fence::FIRST_REVISION, run);
+        self.state.seen = 0;
+        self.state.next_claim = None;
+        (self.state.next_revision, self.state.next_run) = (None, None);
+        self.state.rebuild = false;
+        let (name, source, state) = (self.name.clone(), self.source.clone(), self.state.clone());
+        let save = move |connection: &mut Reader| {
+            for (stream, known) in published::streams(connection, &name, &source)? {
+                let open = PublishedStream {
+                    definition: String::new(),
+                    compare: Some(String::new()),
+                    // People may be back.
+                    erased: 0,
+                    ..known
+                };
+                published::save_stream(connection, &name, (&source, &stream), &open)?;
+            }
+            published::save_source(connection, &name, &source, &state)
+        };
+        Ok(self.app.store().write(save).await?)
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], PassError> {
+    let mut bytes = [0; N];
+    let filled = aws_lc_rs::rand::fill(&mut bytes);
+    filled.map_err(|_| PassError::Refused("the system gives no random numbers".to_owned()))?;
+    Ok(bytes)
+}
+
+fn new_claim() -> Result<String, PassError> {
+    Ok(format!("{:032x}", u128::from_le_bytes(random()?)))
+}
+
+/// Never that of a claim's first transaction, and never below 0.
+pub(super) fn new_revision() -> Result<i64, PassError> {
+    let number = i64::from_le_bytes(random()?) & i64::MAX;
+    Ok(number.max(fence::FIRST_REVISION + 1))
+}
+
+fn host() -> String {
+    let name = nix::unistd::gethostname().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
