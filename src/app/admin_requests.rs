@@ -14,8 +14,8 @@ pub use pause::{ResumedJob, TypedTarget};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::App;
 use super::bundles::{BundleAction, BundleReport};
+use super::{App, Publishing};
 use crate::document::suggest::advice;
 use crate::http::blocking::blocking;
 use crate::model::decision::APPROVAL_TTL;
@@ -42,7 +42,7 @@ pub struct AdminMessage {
 }
 
 /// How long an admin waits for runs before the mirror's file is rewritten; it is rewritten after them otherwise.
-const FINISH_WAIT: Duration = Duration::from_secs(30);
+pub(super) const FINISH_WAIT: Duration = Duration::from_secs(30);
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -296,7 +296,7 @@ impl App {
             AdminRequest::Record(_) => Ok(AdminResponse::Recorded),
             AdminRequest::Erase { people, reason } => self.erase(people, *reason, &by.name).await,
             AdminRequest::FinishErasures => self
-                .finish_erasures(FINISH_WAIT)
+                .finish_erasures(FINISH_WAIT, Publishing::Now)
                 .await
                 .map(|done| {
                     AdminResponse::Finished(done.unwrap_or_else(FinishedErasures::after_a_run))

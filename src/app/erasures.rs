@@ -18,6 +18,7 @@ use crate::store::StoreError;
 use crate::store::erase::{self, Cleaned, ErasureOrder, LeftOver, LogReader, RewrittenCopies};
 use crate::store::maintenance::{self, backup_folders};
 use crate::store::person::{self, PersonKey};
+use crate::store::published;
 use crate::store::queries::mirrored;
 use crate::store::suppression::{self, Suppression};
 use crate::store::table_locks::RowsLock;
@@ -28,6 +29,15 @@ const RETRY: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long the end of a run waits for tables that are still used.
 const RELEASE_WAIT: Duration = Duration::from_secs(5);
+
+/// Whether the end of an erasure waits for published tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Publishing {
+    /// An admin waits for it.
+    Now,
+    /// A run or a start does not.
+    Later,
+}
 
 /// How long an erasure waits for runs that read the tables.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
@@ -134,7 +144,7 @@ impl App {
         if next.is_some_and(|next| now < next) {
             return;
         }
-        match self.finish_erasures(RELEASE_WAIT).await {
+        match self.finish_erasures(RELEASE_WAIT, Publishing::Later).await {
             Ok(Some(done)) => {
                 let is_pending = !done.pending.is_empty();
                 *self.erasures_retried() = is_pending.then(|| scalar::saturating_add(now, RETRY));
@@ -144,6 +154,26 @@ impl App {
             }
             Ok(None) => tracing::info!("an erasure is finished after the runs that are active"),
             Err(error) => tracing::error!("could not finish an erasure: {error}"),
+        }
+    }
+
+    /// Finishes erasures that waited for published tables, if those have followed.
+    pub async fn continue_published_erasures(&self) {
+        let is_followed = || {
+            let reader = self.store().reader()?;
+            Ok::<_, StoreError>(
+                suppression::any_pending(&reader)? && published::not_erased(&reader)?.is_empty(),
+            )
+        };
+        match is_followed() {
+            Ok(true) => {
+                *self.erasures_retried() = None;
+                self.continue_erasures().await;
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!("could not find out whether an erasure is finished: {error}")
+            }
         }
     }
 
@@ -157,6 +187,7 @@ impl App {
     pub(super) async fn finish_erasures(
         &self,
         wait: Duration,
+        publishing: Publishing,
     ) -> Result<Option<FinishedErasures>, StoreError> {
         let mut finished = FinishedErasures::default();
         let reader = self.store().reader()?;
@@ -189,7 +220,7 @@ impl App {
         finished.pending.extend(left.iter().map(left_over));
         finished.pending.extend(self.copy_again().await?);
         finished.pending.extend(self.bundles_again().await?);
-        self.publish_erasures(&mut finished).await?;
+        self.publish_erasures(&mut finished, publishing).await?;
         finished.rewritten = rewritten.len() as u64;
         for file in maintenance::exports(self.store().path()) {
             match std::fs::remove_file(&file) {

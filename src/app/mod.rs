@@ -35,6 +35,7 @@ mod webhooks;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -70,6 +71,9 @@ pub use run_history::run_history;
 pub use sample_pages::SampledStream;
 pub use targets::{check_targets, crosswalk, mirrored_lists};
 pub use vault_store::{VaultStore, keys};
+
+use admin_requests::FINISH_WAIT;
+use erasures::Publishing;
 
 use crate::auth::{GrantStore as _, SignInMark};
 use crate::clock::Clock;
@@ -109,6 +113,10 @@ pub struct App {
     copying: tokio::sync::Mutex<()>,
     /// Notified when a person wants something published.
     publish_wake: tokio::sync::Notify,
+    /// Whether the daemon publishes, so that others do not.
+    has_publisher: AtomicBool,
+    /// Notified when something was published.
+    erasures_followed: tokio::sync::Notify,
     /// Held while something is published.
     publishing: tokio::sync::Mutex<()>,
     /// Removed with the program, after everything that uses it.
@@ -254,6 +262,8 @@ impl App {
             next_erasure_retry: Mutex::default(),
             copying: tokio::sync::Mutex::default(),
             publish_wake: tokio::sync::Notify::new(),
+            has_publisher: AtomicBool::new(false),
+            erasures_followed: tokio::sync::Notify::new(),
             publishing: tokio::sync::Mutex::default(),
             dry_run_copy: None,
         })

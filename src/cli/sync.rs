@@ -213,7 +213,7 @@ pub async fn run_all(
             () = stop.cancelled() => {}
         }
         tokio::select! {
-            _ = app.publish(PublishWhen::Now) => {}
+            _ = app.publish(PublishWhen::Now) => app.continue_published_erasures().await,
             () = stop.cancelled() => {}
         }
         for problem in app.sharing_problems() {

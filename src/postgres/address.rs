@@ -45,7 +45,9 @@ impl Address {
         if config.get_user().is_none() {
             return Err(wrong("it names no user"));
         }
-        let is_local = config.get_hosts().iter().all(is_here);
+        let addresses = config.get_hostaddrs();
+        let is_local = config.get_hosts().iter().all(is_here)
+            && addresses.iter().all(std::net::IpAddr::is_loopback);
         match (is_local, config.get_ssl_mode()) {
             (false, SslMode::Disable) => {
                 return Err(wrong("sslmode=disable is for this machine alone"));
@@ -98,6 +100,10 @@ mod tests {
             ("postgresql://u:p@db.example/d", "Require"),
             ("postgres://u:p@db.example/d?sslmode=prefer\n", "Require"),
             ("host=/run/postgresql user=u dbname=d", "Disable"),
+            (
+                "host=localhost hostaddr=203.0.113.5 user=u dbname=d",
+                "Require",
+            ),
             (
                 "postgres://u:p@db.example/d?sslmode=disable",
                 "sslmode=disable is for this machine alone",

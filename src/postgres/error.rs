@@ -36,6 +36,14 @@ pub enum DatabaseError {
         "the table {0} is not as it was made: it was dropped or changed by other means; `rollbook publish rebuild` makes it again"
     )]
     OtherColumns(String),
+    /// There is a table of another program.
+    #[error(
+        "there is a table {0} that Rollbook did not make; nothing was changed: set another `schema`, or rename that table"
+    )]
+    ForeignTable(String),
+    /// Another publisher has written the row of the source.
+    #[error("another publisher published the source meanwhile")]
+    Overtaken,
     /// The answer is not as it should be.
     #[error("unexpected answer of the database: {0}")]
     Answer(String),
@@ -46,7 +54,11 @@ impl DatabaseError {
     pub fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::Refused { .. } | Self::OtherKey(_) | Self::OtherColumns(_)
+            Self::Refused { .. }
+                | Self::OtherKey(_)
+                | Self::OtherColumns(_)
+                | Self::ForeignTable(_)
+                | Self::Overtaken
         )
     }
 

@@ -14,6 +14,7 @@ use self::plan::{ActualTable, Others, TableChange, is_ours, plan};
 pub use self::plan::{TargetColumn, type_of};
 pub use self::view::LabelColumns;
 use super::error::DatabaseError;
+use super::fence::{self, HeldFence};
 use super::session::DatabaseSession;
 use super::{literal, quote};
 use crate::model::published::{PublishedPart, PublishedTable};
@@ -84,10 +85,19 @@ pub async fn lay_out(
     session: &DatabaseSession,
     target: &PublishTarget,
     layout: StreamLayout<'_>,
+    held: HeldFence<'_>,
 ) -> Result<Vec<TargetTable>, DatabaseError> {
     session.begin().await?;
     let made = lay_out_tables(session, target, layout).await;
+    let is_held = match &made {
+        Ok(_) => fence::hold(session, &target.schema, held).await,
+        Err(_) => Ok(false),
+    };
     match made {
+        Ok(_) if !is_held? => {
+            session.roll_back().await;
+            Err(DatabaseError::Overtaken)
+        }
         Ok(Laid::Out(tables)) => session.commit().await.map(|()| tables),
         Ok(Laid::OtherKey(table)) => {
             session.commit().await?;
@@ -108,7 +118,6 @@ async fn lay_out_tables(
     lock(session, &target.schema).await?;
     let schema = quote(&target.schema);
     let columns = format!("{schema}.rollbook_columns");
-    let view = view::name(layout.connector, layout.stream);
     let mut made = Vec::new();
     for part in [PublishedPart::Live, PublishedPart::History] {
         let name = table_name(layout.connector, layout.stream, part);
@@ -116,15 +125,11 @@ async fn lay_out_tables(
         let actual = actual(session, &target.schema, &name).await?;
         let others = others(session, &columns, &name, layout.source).await?;
         let Some(table) = table else {
-            remove_source(
-                session,
-                target,
-                (layout.source.as_str(), &name),
-                actual.is_some(),
-            )
-            .await?;
             continue;
         };
+        if actual.is_some() && !is_own_table(session, &columns, (&target.schema, &name)).await? {
+            return Err(DatabaseError::ForeignTable(name));
+        }
         let plan = plan(actual.as_ref(), table, &others);
         write_columns(session, &columns, layout.source, (&name, table)).await?;
         if plan.is_refused {
@@ -132,12 +137,12 @@ async fn lay_out_tables(
             return Ok(Laid::OtherKey(name));
         }
         if plan.changes.iter().any(TableChange::touches_view) {
-            let drop = format!(
-                "DROP VIEW IF EXISTS {}.{}",
-                quote(&target.schema),
-                quote(&view)
-            );
-            session.batch(&drop).await?;
+            // Also those of other streams, if it has the combo lists.
+            for view in view::of_table(session, &target.schema, &name).await? {
+                session
+                    .batch(&format!("DROP VIEW {schema}.{}", quote(&view)))
+                    .await?;
+            }
         }
         for change in &plan.changes {
             let sql = change.sql(&target.schema, &name, (table, &plan.types));
@@ -222,6 +227,21 @@ pub async fn find(
         });
     }
     Ok(found)
+}
+
+/// Whether Rollbook made a table: it is listed, or its comment says so.
+async fn is_own_table(
+    session: &DatabaseSession,
+    columns: &str,
+    (schema, name): (&str, &str),
+) -> Result<bool, DatabaseError> {
+    let sql = format!(
+        "SELECT 1 FROM {columns} WHERE \"table\" = $2 UNION ALL \
+         SELECT 1 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
+         WHERE n.nspname = $1 AND c.relname = $2 AND obj_description(c.oid, 'pg_class') LIKE 'Rollbook: %' LIMIT 1"
+    );
+    let values = [(&schema as _, Type::TEXT), (&name as _, Type::TEXT)];
+    Ok(!session.query(&sql, &values).await?.is_empty())
 }
 
 /// The columns and the key of a table; `None` if it is not there.
@@ -312,26 +332,6 @@ async fn remove_source(
     }
     let sql = format!("DELETE FROM {schema}.{} WHERE source = $1", quote(name));
     session.execute(&sql, &values[1..]).await.map(drop)
-}
-
-/// Removes everything of a source from the tables of a stream.
-///
-/// # Errors
-/// When the database refuses it or does not answer.
-pub async fn remove_stream(
-    session: &DatabaseSession,
-    target: &PublishTarget,
-    (source, connector): (&SourceName, &ConnectorName),
-    stream: &StreamName,
-) -> Result<(), DatabaseError> {
-    let layout = StreamLayout {
-        source,
-        connector,
-        stream,
-        tables: &[],
-        combos: None,
-    };
-    lay_out(session, target, layout).await.map(drop)
 }
 
 /// The values of other sources were lost with a column: their publishers find another revision and compare everything.

@@ -42,6 +42,10 @@ impl Checks<'_> {
                 let Some((table, column)) = node.text().and_then(CopyConfig::split) else {
                     continue;
                 };
+                if OWN_COLUMNS.contains(&column) {
+                    let message = format!("`{column}` is Rollbook's own, and always published");
+                    self.problems.push(Problem::error(node.location(), message));
+                }
                 let found = named(sources, table, &[""]);
                 if found.is_some_and(|found| is_key(found.spec, column)) {
                     let message =

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::error::StoreError;
 use super::queries::{mirrored, table};
 use super::runs;
-use super::{audit, held, unconfigured};
+use super::{audit, held, published, unconfigured};
 use crate::model::{History, SourceName, StreamName, Table, scalar};
 
 pub use self::points::{PointsPosition, points, points_due};
@@ -118,6 +118,7 @@ pub fn history(
     if let (History::Keep(length), Due::Delete) = (keep, due)
         && let Some(oldest) = before(now, length)
     {
+        published::note_purge(connection, table, &oldest)?;
         let sql = format!("DELETE FROM {} WHERE _until < ?1", table.history_quoted());
         connection
             .prepare_cached(&sql)

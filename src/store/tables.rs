@@ -11,6 +11,7 @@ use super::create::{create, index, renew_fingerprints};
 use super::error::StoreError;
 #[cfg(test)]
 use super::lookups::{self, Lookups};
+use super::published;
 use super::suppression;
 use super::table::{quote, storage};
 use super::{relayout, views};
@@ -105,6 +106,10 @@ pub(super) fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fi
         }
         changed
     };
+    if changed {
+        // Values that left the tables without a run leave published ones too.
+        published::note_erasure(transaction, &[(table.source.clone(), table.stream.clone())])?;
+    }
     index(transaction, table).map_err(&what)?;
     views::create_all(transaction, table).map_err(&what)?;
     describe(transaction, table).map_err(&what)?;

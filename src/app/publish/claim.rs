@@ -1,6 +1,8 @@
 //! Whether this mirror publishes a source, and taking the source with a new claim.
 
-use super::pass::{PassError, PublishPass, overtaken};
+use super::pass::PublishPass;
+use super::pass_error::{PassError, overtaken};
+use super::random::new_claim;
 use super::standing::{Standing, standing};
 use crate::postgres::fence::{self, Fence, NewClaim};
 use crate::store::published::{self, PublishedStream};
@@ -99,27 +101,11 @@ impl PublishPass<'_> {
                 };
                 published::save_stream(connection, &name, (&source, &stream), &open)?;
             }
-            published::save_source(connection, &name, &source, &state)
+            published::save_source(connection, &name, &source, &state)?;
+            published::note_rebuilding(connection, &name, &source)
         };
         Ok(self.app.store().write(save).await?)
     }
-}
-
-fn random<const N: usize>() -> Result<[u8; N], PassError> {
-    let mut bytes = [0; N];
-    let filled = aws_lc_rs::rand::fill(&mut bytes);
-    filled.map_err(|_| PassError::Refused("the system gives no random numbers".to_owned()))?;
-    Ok(bytes)
-}
-
-fn new_claim() -> Result<String, PassError> {
-    Ok(format!("{:032x}", u128::from_le_bytes(random()?)))
-}
-
-/// Never that of a claim's first transaction, and never below 0.
-pub(super) fn new_revision() -> Result<i64, PassError> {
-    let number = i64::from_le_bytes(random()?) & i64::MAX;
-    Ok(number.max(fence::FIRST_REVISION + 1))
 }
 
 fn host() -> String {

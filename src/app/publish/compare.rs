@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::chunks::ChunkReading;
-use super::pass::{PassError, PublishPass};
+use super::pass::PublishPass;
+use super::pass_error::PassError;
 use crate::model::Table;
 use crate::model::published::{PublishedPart, RowChunk};
 use crate::postgres::layout::TargetTable;

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use super::pass::{PassError, PublishPass};
+use super::pass::PublishPass;
+use super::pass_error::PassError;
 use crate::model::published::PublishedTable;
 use crate::model::{ConnectorName, StreamName, Table};
-use crate::postgres::layout::{self, LabelColumns, PublishTarget, StreamLayout};
+use crate::postgres::layout::{
+    self, LabelColumns, PublishTarget, StreamLayout, removal, table_name,
+};
 use crate::setup::lookups;
 use crate::store::published::{self, PublishedStream};
 
@@ -22,13 +25,17 @@ impl PublishPass<'_> {
                 .is_some_and(|one| one.stream == table.stream)
         };
         let (lists, others): (Vec<&Table>, Vec<&Table>) = tables.iter().partition(is_lists);
+        self.remove_others(connector, tables).await?;
+        // A change of the lists' table drops the views that look into it.
+        let mut are_views_dropped = false;
         for table in lists.into_iter().chain(others) {
             let parts = self.parts(table);
             let known = self.stream(&table.stream);
             let definition = definition(&parts, (connector, combos.as_ref(), self.target));
-            if known.definition == definition {
+            if known.definition == definition && !are_views_dropped {
                 continue;
             }
+            are_views_dropped |= is_lists(&table);
             let layout = StreamLayout {
                 source: self.source,
                 connector,
@@ -43,7 +50,7 @@ impl PublishPass<'_> {
                 ..known.clone()
             };
             self.save_stream(&table.stream, open).await?;
-            let made = layout::lay_out(self.session, self.target, layout).await?;
+            let made = layout::lay_out(self.session, self.target, layout, self.held()).await?;
             self.targets.insert(table.stream.clone(), made);
             let is_same_shape = shape(&known.definition) == shape(&definition);
             let compare = match is_same_shape {
@@ -57,22 +64,46 @@ impl PublishPass<'_> {
             };
             self.save_stream(&table.stream, laid_out).await?;
         }
-        self.remove_others(connector, tables).await
+        Ok(())
     }
 
+    /// Removes the source from tables that it has in the database and is published to no longer, also those that this mirror
+    /// does not know of: another one may have made them.
     async fn remove_others(
         &mut self,
         connector: &ConnectorName,
         tables: &[Table],
     ) -> Result<(), PassError> {
-        let wanted: BTreeSet<&StreamName> = tables.iter().map(|table| &table.stream).collect();
+        let (schema, source) = (&self.target.schema, self.source.as_str());
+        let mut gone = removal::tables(self.session, schema, source).await?;
+        let names = tables.iter().flat_map(|table| {
+            let parts = self.parts(table).into_iter();
+            parts.map(|part| table_name(connector, &table.stream, part.part))
+        });
+        let wanted: BTreeSet<String> = names.collect();
+        gone.retain(|name| !wanted.contains(name));
+        let streams: BTreeSet<&StreamName> = tables.iter().map(|table| &table.stream).collect();
         let known = self.streams.keys();
-        let gone: Vec<StreamName> = known.filter(|one| !wanted.contains(one)).cloned().collect();
-        for stream in gone {
-            let of = (self.source, connector);
-            layout::remove_stream(self.session, self.target, of, &stream).await?;
+        let left: Vec<StreamName> = known
+            .filter(|one| !streams.contains(one))
+            .cloned()
+            .collect();
+        let is_erasure = (self.streams.values()).any(|stream| stream.erasures > stream.erased);
+        for stream in &left {
+            // Whatever happens next, also if it is published again.
+            let open = PublishedStream {
+                definition: String::new(),
+                compare: Some(String::new()),
+                ..self.stream(stream)
+            };
+            self.save_stream(stream, open).await?;
+            self.streams.remove(stream);
+        }
+        if !gone.is_empty() {
+            self.leave_tables(&gone, is_erasure).await?;
             self.advance(self.state.run).await?;
-            self.streams.remove(&stream);
+        }
+        for stream in left {
             let (name, source) = (self.name.clone(), self.source.clone());
             let forget = move |connection: &mut _| {
                 published::forget_stream(connection, &name, &source, &stream)

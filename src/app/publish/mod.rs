@@ -10,12 +10,15 @@ mod compare;
 mod layout;
 mod online;
 mod pass;
+mod pass_error;
+mod random;
 mod removal;
 mod standing;
 mod states;
 mod verify;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -25,12 +28,13 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use self::online::{DatabaseCheck, check_databases, database_host, unusable_database};
-use self::pass::{PassError, PublishPass};
+use self::pass::PublishPass;
+use self::pass_error::PassError;
 pub use self::removal::{PublishedRows, published_rows, still_published};
 use self::states::CHECK;
 pub use self::states::{PublishState, left_behind, publish_states};
 pub use self::verify::{PublishVerification, TableDifference, verify_published};
-use super::{AdminResponse, App, DaemonEngine, FinishedErasures};
+use super::{AdminResponse, App, DaemonEngine, FINISH_WAIT, FinishedErasures, Publishing};
 use crate::daemon::alerts::retry_pause;
 use crate::document::suggest::advice;
 use crate::model::{PublishName, SourceName, Table, scalar};
@@ -38,7 +42,7 @@ use crate::postgres::layout::PublishTarget;
 use crate::postgres::{Address, DatabaseError, DatabaseSession, fence};
 use crate::setup::Setup;
 use crate::setup::files::{PublishConfig, Secrets};
-use crate::store::published::{self, PublishedSource};
+use crate::store::published;
 use crate::store::{StoreError, queries};
 
 /// How long to wait when it cannot be found out what is due.
@@ -81,6 +85,7 @@ struct Round {
 impl DaemonEngine {
     /// Publishes until `stop`; `wake` is notified after a run and a reload, `done` after each attempt.
     pub async fn keep_published(&self, wake: &Notify, done: &Notify, stop: &CancellationToken) {
+        self.app.has_publisher.store(true, Ordering::Relaxed);
         while !stop.is_cancelled() {
             let (is_tried, again) = tokio::select! {
                 () = stop.cancelled() => break,
@@ -88,12 +93,14 @@ impl DaemonEngine {
             };
             if is_tried {
                 done.notify_one();
+                self.app.erasures_followed.notify_waiters();
+                self.app.continue_published_erasures().await;
             }
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = wake.notified() => {}
                 () = self.app.publish_wake.notified() => {}
-                () = self.app.clock.sleep(again.unwrap_or(RETRY)), if again.is_some() => {}
+                () = self.app.clock.sleep(again.unwrap_or_default()), if again.is_some() => {}
             }
         }
     }
@@ -207,7 +214,7 @@ impl App {
             }
             Err(failure) => {
                 let (why, claimed_by) = match failure {
-                    PassError::Store(error) => return Err(error),
+                    PassError::Store(error) => (error.to_string(), None),
                     PassError::Refused(why) | PassError::Lost(why) => (why, None),
                     PassError::Claimed { by, why } => (why, Some(by)),
                 };
@@ -238,12 +245,24 @@ impl App {
     pub(super) async fn publish_erasures(
         &self,
         finished: &mut FinishedErasures,
+        publishing: Publishing,
     ) -> Result<(), StoreError> {
         let before = published::not_erased(&*self.store().reader()?)?;
         if before.is_empty() {
             return Ok(());
         }
-        self.publish(PublishWhen::Now).await;
+        match publishing {
+            Publishing::Later => self.publish_wake.notify_one(),
+            Publishing::Now if self.has_publisher.load(Ordering::Relaxed) => {
+                let followed = self.erasures_followed.notified();
+                self.publish_wake.notify_one();
+                tokio::select! {
+                    () = followed => {}
+                    () = self.clock.sleep(FINISH_WAIT) => {}
+                }
+            }
+            Publishing::Now => drop(self.publish(PublishWhen::Now).await),
+        }
         let left = published::not_erased(&*self.store().reader()?)?;
         let is_left = |name: &PublishName| left.iter().any(|(publish, ..)| publish == name);
         let cleaned = before.into_iter().map(|(publish, ..)| publish);
@@ -286,16 +305,8 @@ impl App {
         }
         let (name, marked) = (name.clone(), sources.clone());
         let mark = move |connection: &mut queries::Reader| {
-            for source in sources {
-                let known = published::source(connection, &name, &source)?;
-                let state = PublishedSource {
-                    rebuild: true,
-                    due: None,
-                    ..known.unwrap_or_default()
-                };
-                published::save_source(connection, &name, &source, &state)?;
-            }
-            Ok(())
+            let mut sources = sources.iter();
+            sources.try_for_each(|source| published::request_rebuild(connection, &name, source))
         };
         self.store().write(mark).await?;
         self.publish_wake.notify_one();

@@ -3,54 +3,21 @@
 use std::collections::BTreeMap;
 
 use super::chunks::ChunkReading;
-use super::claim::new_revision;
+use super::pass_error::{PassError, overtaken};
+use super::random::new_revision;
 use crate::app::App;
 use crate::app::maintenance::retained;
 use crate::model::published::{PublishedPart, PublishedTable, RowChunk};
 use crate::model::{ConnectorName, PublishName, SourceName, StreamName, Table};
+use crate::postgres::DatabaseSession;
 use crate::postgres::fence::{self, HeldFence, NextRevision};
 use crate::postgres::layout::{self, PublishTarget, TargetTable};
 use crate::postgres::rows::SourceRows;
-use crate::postgres::{DatabaseError, DatabaseSession};
 use crate::setup::Setup;
 use crate::setup::files::PublishConfig;
-use crate::store::StoreError;
 use crate::store::published::{
     self, PublishedChange, PublishedSource, PublishedStream, changed_chunks, oldest,
 };
-
-/// Why a pass ended before everything was published.
-#[derive(Debug)]
-pub(super) enum PassError {
-    /// The mirror cannot be read or written.
-    Store(StoreError),
-    /// The database, or another publisher, does not let it.
-    Refused(String),
-    /// Another mirror publishes the source.
-    Claimed {
-        /// Its machine.
-        by: String,
-        /// What to do.
-        why: String,
-    },
-    /// The connection is of no use any more.
-    Lost(String),
-}
-
-impl From<StoreError> for PassError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<DatabaseError> for PassError {
-    fn from(error: DatabaseError) -> Self {
-        match error.is_refusal() {
-            true => Self::Refused(error.to_string()),
-            false => Self::Lost(error.to_string()),
-        }
-    }
-}
 
 /// What a pass works with.
 pub(super) struct PublishPass<'a> {
@@ -410,9 +377,4 @@ impl<'a> PublishPass<'a> {
         self.save_stream(&table.stream, PublishedStream { purged, ..known })
             .await
     }
-}
-
-/// Another publisher has written the row of the source: the next attempt finds out which.
-pub(super) fn overtaken() -> PassError {
-    PassError::Refused("another publisher published the source meanwhile".to_owned())
 }

@@ -1,7 +1,8 @@
 //! Removing a source from a database: after a rename, or because an admin moves a school out. It is worked off like what is
 //! to be published, so that it is done at last if the database is away now.
 
-use super::pass::{PassError, PublishPass, overtaken};
+use super::pass::PublishPass;
+use super::pass_error::{PassError, overtaken};
 use super::standing::is_own;
 use super::{connect, tables_of, unknown_publish};
 use crate::app::{AdminResponse, App};
@@ -12,7 +13,7 @@ use crate::postgres::layout::removal;
 use crate::setup::Setup;
 use crate::setup::files::Secrets;
 use crate::store::database::reader;
-use crate::store::published::{self, PublishedSource};
+use crate::store::published;
 
 /// What a database has of a source, before an admin removes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,7 +107,10 @@ impl PublishPass<'_> {
                 self.state.claim = found.claim;
                 self.state.revision = found.revision;
                 let is_erasure = streams.values().any(|one| one.erasures > one.erased);
-                self.remove_tables(is_erasure).await?;
+                let (session, schema) = (self.session, &self.target.schema);
+                let tables = removal::tables(session, schema, self.source.as_str()).await?;
+                self.leave_tables(&tables, is_erasure).await?;
+                self.forget_fence().await?;
                 tracing::info!(publish = %self.name, source = %self.source, "the source was removed from the database");
             }
             Some(found) => tracing::warn!("{}", foreign(self.name, self.source, &found)),
@@ -130,23 +134,33 @@ impl PublishPass<'_> {
         .await
     }
 
-    async fn remove_tables(&self, is_erasure: bool) -> Result<(), PassError> {
+    /// Removes the source from tables, some rows in each transaction; a table that no other source has is dropped.
+    pub(super) async fn leave_tables(
+        &self,
+        tables: &[String],
+        is_erasure: bool,
+    ) -> Result<(), PassError> {
         let (session, schema) = (self.session, &self.target.schema);
-        let source = self.source.as_str();
-        for table in removal::tables(session, schema, source).await? {
-            let of = (table.as_str(), source);
+        for table in tables {
+            let of = (table.as_str(), self.source.as_str());
             while self
                 .fenced(async { Ok(removal::remove_some(session, schema, of).await?) })
                 .await?
                 > 0
             {}
-            let leave = async { Ok(removal::leave(session, self.target, of).await?) };
-            let is_there = self.fenced(leave).await?;
-            if is_erasure && is_there {
-                removal::vacuum(session, schema, &table).await?;
+            // Before the table is forgotten, so that it is not forgotten without.
+            if is_erasure {
+                removal::vacuum(session, schema, table).await?;
             }
+            self.fenced(async { Ok(removal::leave(session, self.target, of).await?) })
+                .await?;
         }
+        Ok(())
+    }
+
+    async fn forget_fence(&self) -> Result<(), PassError> {
         self.transaction(async {
+            let (session, schema) = (self.session, &self.target.schema);
             let is_forgotten = fence::forget(session, schema, self.held()).await?;
             is_forgotten.then_some(()).ok_or_else(overtaken)
         })
@@ -172,18 +186,12 @@ impl App {
         if let Some(why) = still_published(&setup, name, source) {
             return Err(AdminResponse::Refused(why));
         }
-        let Some(known) = published::source(&*self.store().reader()?, name, source)? else {
+        let (database, leaving) = (name.clone(), source.clone());
+        let request =
+            move |connection: &mut _| published::request_removal(connection, &database, &leaving);
+        if !self.store().write(request).await? {
             return Err(AdminResponse::Refused(nothing_published(name, source)));
-        };
-        let state = PublishedSource {
-            removal: true,
-            due: None,
-            ..known
-        };
-        let (name, source) = (name.clone(), source.clone());
-        let mark =
-            move |connection: &mut _| published::save_source(connection, &name, &source, &state);
-        self.store().write(mark).await?;
+        }
         self.publish_wake.notify_one();
         Ok(AdminResponse::RemovingPublished)
     }

@@ -65,7 +65,7 @@ impl PublishState {
     /// How long the source is still not due; `None` where it is.
     pub(super) fn pause(&self, config: &PublishConfig, now: Timestamp) -> Option<SignedDuration> {
         let known = self.known.as_ref()?;
-        if known.rebuild || (known.removal && known.due.is_none()) {
+        if known.due.is_none() && (known.rebuild || known.removal) {
             return None;
         }
         if let Some(due) = known.due {
@@ -258,6 +258,7 @@ mod tests {
             ("checked lag", None, None),
             ("checked comparing", None, None),
             ("checked rebuild", None, None),
+            ("checked rebuild due", None, Some(5)),
             ("removal", None, None),
             // An attempt that failed waits its time, and no longer.
             ("checked lag due", None, Some(5)),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::chunks::ChunkReading;
-use super::pass::PassError;
+use super::pass_error::PassError;
 use super::{connect, tables_of, target};
 use crate::model::published::{PublishedPart, PublishedTable};
 use crate::model::{PublishName, SourceName, Table};

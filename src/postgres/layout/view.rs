@@ -98,6 +98,13 @@ pub(super) async fn make(
     if known.first().is_some_and(is_same) {
         return Ok(());
     }
+    let is_ours = |row: &tokio_postgres::Row| {
+        let comment = row.get::<_, Option<String>>(0);
+        comment.is_some_and(|comment| comment.starts_with("Rollbook: "))
+    };
+    if known.first().is_some_and(|row| !is_ours(row)) {
+        return Err(DatabaseError::ForeignTable(view));
+    }
     let make = format!(
         "DROP VIEW IF EXISTS {place}; CREATE VIEW {place} AS {body}; COMMENT ON VIEW {place} IS {}",
         literal(&mark)

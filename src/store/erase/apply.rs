@@ -18,8 +18,10 @@ use crate::store::table::quote;
 pub struct ErasedRows {
     /// By place.
     pub counts: Vec<ErasureCount>,
-    /// The tables that changed.
+    /// The tables whose rows changed.
     pub tables: Vec<(SourceName, StreamName)>,
+    /// Those whose rows or old versions did.
+    pub with_versions: Vec<(SourceName, StreamName)>,
 }
 
 impl ErasedRows {
@@ -63,9 +65,12 @@ pub fn apply(
         for (place, rows) in [(&name, &one.live), (&history, &one.history)] {
             erased.add(place, rows.erased.len(), rows.cut.len());
         }
-        if !one.live.erased.is_empty() || !one.live.cut.is_empty() {
-            let table = &one.table;
-            let changed = (table.source.clone(), table.stream.clone());
+        let is_changed = |rows: &FoundRows| !rows.erased.is_empty() || !rows.cut.is_empty();
+        let changed = (one.table.source.clone(), one.table.stream.clone());
+        if is_changed(&one.live) || is_changed(&one.history) {
+            erased.with_versions.push(changed.clone());
+        }
+        if is_changed(&one.live) {
             erased.tables.push(changed);
         }
     }

@@ -80,7 +80,7 @@ pub fn begin(
     super::fault::step()?;
     suppression::record(&transaction, &erasure, &entries)?;
     count_codes(&transaction, &erased, &tables, codes)?;
-    published::note_erasure(&transaction, &erased.tables)?;
+    published::note_erasure(&transaction, &erased.with_versions)?;
     super::fault::step()?;
     transaction.commit().map_err(&what)?;
     super::fault::step()?;
@@ -131,7 +131,7 @@ pub fn clean_mirror(
     let tables = tables_of(&transaction, &[])?;
     let found = find(&transaction, &list, &tables)?;
     let again = apply(&transaction, &found, &tables, &[])?;
-    published::note_erasure(&transaction, &again.tables)?;
+    published::note_erasure(&transaction, &again.with_versions)?;
     super::fault::step()?;
     transaction.commit().map_err(&what)?;
     super::fault::step()?;

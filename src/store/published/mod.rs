@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::error::StoreError;
-use crate::model::{PublishName, SourceName, StreamName, scalar};
+use crate::model::{PublishName, SourceName, StreamName, Table, scalar};
 
 pub use self::rows::{ChunkReader, PublishedChange, changed_chunks, chunks_as_of, oldest};
 
@@ -145,7 +145,7 @@ fn source_of(row: &Row<'_>) -> rusqlite::Result<PublishedSource> {
     })
 }
 
-/// Records how far a source is.
+/// Records how far a source is, but not what a person requests of it, which may have been requested meanwhile.
 ///
 /// # Errors
 /// When the mirror cannot be written.
@@ -157,8 +157,11 @@ pub fn save_source(
 ) -> Result<(), StoreError> {
     let time = |time: Option<Timestamp>| time.map(scalar::to_canonical);
     let sql = format!(
-        "INSERT OR REPLACE INTO rollbook_published (publish, source, {SOURCE_COLUMNS}) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
+        "INSERT INTO rollbook_published (publish, source, {SOURCE_COLUMNS}) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) \
+         ON CONFLICT DO UPDATE SET claim = ?3, next_claim = ?4, revision = ?5, run = ?6, next_revision = ?7, next_run = ?8, \
+         checked = ?10, published = ?11, attempts = ?12, due = ?13, failed = ?14, message = ?15, claimed_by = ?17, seen = ?18, \
+         former = ?19"
     );
     let saved = connection.prepare_cached(&sql).and_then(|mut statement| {
         statement.execute(params![
@@ -188,6 +191,50 @@ pub fn save_source(
         .map_err(StoreError::sql("record what is published"))
 }
 
+/// Notes that a person wants everything of a source compared, now.
+///
+/// # Errors
+/// When the mirror cannot be written; the same holds for the two below.
+pub fn request_rebuild(
+    connection: &Connection,
+    publish: &PublishName,
+    source: &SourceName,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO rollbook_published (publish, source, claim, revision, run, seen, rebuild, removal, attempts) \
+               VALUES (?1, ?2, '', 0, 0, 0, 1, 0, 0) ON CONFLICT DO UPDATE SET rebuild = 1, due = NULL";
+    let requested = connection.execute(sql, params![publish, source]);
+    requested
+        .map(drop)
+        .map_err(StoreError::sql("note what is to be compared"))
+}
+
+/// Notes that it is being compared.
+pub fn note_rebuilding(
+    connection: &Connection,
+    publish: &PublishName,
+    source: &SourceName,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE rollbook_published SET rebuild = 0 WHERE publish = ?1 AND source = ?2";
+    let noted = connection.execute(sql, params![publish, source]);
+    noted
+        .map(drop)
+        .map_err(StoreError::sql("note what is compared"))
+}
+
+/// Notes that everything of a source is to be removed from a database. Returns whether anything is known of it there.
+pub fn request_removal(
+    connection: &Connection,
+    publish: &PublishName,
+    source: &SourceName,
+) -> Result<bool, StoreError> {
+    let sql =
+        "UPDATE rollbook_published SET removal = 1, due = NULL WHERE publish = ?1 AND source = ?2";
+    let requested = connection.execute(sql, params![publish, source]);
+    requested
+        .map(|rows| rows > 0)
+        .map_err(StoreError::sql("note what is to be removed"))
+}
+
 /// Takes the claims of another mirror over, which this one, restored from a backup, takes the place of. Its revision is not that of
 /// any transaction, so everything is compared.
 pub(super) fn keep_claims(connection: &Connection, from: &Path) -> Result<(), StoreError> {
@@ -201,8 +248,13 @@ pub(super) fn keep_claims(connection: &Connection, from: &Path) -> Result<(), St
          SELECT publish, source, claim, next_claim, former, ?1, 0, 0, rebuild, removal, 0 FROM previous.rollbook_published",
         [UNKNOWN_REVISION],
     );
+    // An erasure that was not followed is not known by the backup's counts; it is noted for everything.
+    let noted = connection.execute_batch(
+        "INSERT OR REPLACE INTO rollbook_published_streams (publish, source, stream, definition, compare, erased, erasures) \
+         SELECT publish, source, stream, '', '', 0, 1 FROM previous.rollbook_published_streams",
+    );
     let detached = connection.execute_batch("DETACH previous");
-    copied.and(detached).map_err(what)
+    copied.map(drop).and(noted).and(detached).map_err(what)
 }
 
 /// How far a source's streams are.
@@ -346,6 +398,24 @@ pub fn note_rename(
         connection.execute(sql, [source]).map_err(&what)?;
     }
     Ok(())
+}
+
+/// Notes that old versions are purged from which a database would have learned of removals: its tables are compared instead.
+pub(super) fn note_purge(
+    connection: &Connection,
+    table: &Table,
+    before: &str,
+) -> Result<(), StoreError> {
+    let sql = format!(
+        "UPDATE rollbook_published_streams AS stream SET erasures = erasures + 1 \
+         WHERE source = ?1 AND stream = ?2 AND EXISTS (SELECT 1 FROM {} AS past WHERE past._until < ?3 AND past._ended_run > \
+         (SELECT run FROM rollbook_published AS one WHERE one.publish = stream.publish AND one.source = stream.source))",
+        table.history_quoted()
+    );
+    let noted = connection.execute(&sql, params![table.source, table.stream, before]);
+    noted
+        .map(drop)
+        .map_err(StoreError::sql("note what is to be compared"))
 }
 
 /// The tables that may hold rows of erased people: publish, source and stream.

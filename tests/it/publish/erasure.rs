@@ -63,6 +63,27 @@ fn an_erased_person_leaves_the_tables_and_their_files() {
     assert_same(&installation, &database, "later");
 }
 
+/// Someone who left is in old versions only.
+#[test]
+fn a_person_who_left_before_leaves_the_old_versions() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let (vendor, installation) = school(&database);
+    let is_theirs = |row: &serde_json::Value| row.to_string().contains(&pupil());
+    for list in ["enrollments", "users"] {
+        vendor.edit(list, |rows| rows.retain(|row| !is_theirs(row)));
+    }
+    sync_twice(&installation);
+    assert_same(&installation, &database, "left");
+    let of_live = "SELECT count(*) FROM rollbook.own_users AS row WHERE row::text LIKE '%PUPIL%'";
+    let of_live = database.query(&of_live.replace("PUPIL", &pupil()));
+    assert_eq!((of_live[0][0].as_str(), rows(&database)), ("0", 2));
+    let ran = erase(&installation);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(rows(&database), 0);
+    assert_same(&installation, &database, "erased");
+}
+
 #[test]
 fn an_erasure_waits_for_a_database_that_is_down_or_goes_back() {
     let Some(mut server) = Server::own() else {

@@ -1,0 +1,42 @@
+//! Why a pass ended before everything was published.
+
+use crate::postgres::DatabaseError;
+use crate::store::StoreError;
+
+/// Why a pass ended before everything was published.
+#[derive(Debug)]
+pub(super) enum PassError {
+    /// The mirror cannot be read or written.
+    Store(StoreError),
+    /// The database, or another publisher, does not let it.
+    Refused(String),
+    /// Another mirror publishes the source.
+    Claimed {
+        /// Its machine.
+        by: String,
+        /// What to do.
+        why: String,
+    },
+    /// The connection is of no use any more.
+    Lost(String),
+}
+
+impl From<StoreError> for PassError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<DatabaseError> for PassError {
+    fn from(error: DatabaseError) -> Self {
+        match error.is_refusal() {
+            true => Self::Refused(error.to_string()),
+            false => Self::Lost(error.to_string()),
+        }
+    }
+}
+
+/// Another publisher has written the row of the source: the next attempt finds out which.
+pub(super) fn overtaken() -> PassError {
+    PassError::Refused("another publisher published the source meanwhile".to_owned())
+}
