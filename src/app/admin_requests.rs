@@ -118,6 +118,13 @@ pub enum AdminRequest {
         /// The source.
         source: SourceName,
     },
+    /// Forget what was published of sources: nothing is removed there.
+    ForgetPublished {
+        /// The database, which the configuration may not have any more.
+        name: PublishName,
+        /// The source; all without one.
+        source: Option<SourceName>,
+    },
 }
 
 /// What a command did without writing to the mirror.
@@ -175,6 +182,11 @@ impl AdminRequest {
             Self::RemovePublished { name, source } => {
                 let subject = format!("publish {name}, source {source}");
                 (AuditedAction::RemovePublished, subject)
+            }
+            Self::ForgetPublished { name, source } => {
+                let source = source.as_ref().map(|source| format!(", source {source}"));
+                let subject = format!("publish {name}{}", source.unwrap_or_default());
+                (AuditedAction::ForgetPublished, subject)
             }
             Self::Run { .. } | Self::FinishErasures | Self::WriteBundle { .. } => return None,
         })
@@ -243,6 +255,11 @@ pub enum AdminResponse {
     },
     /// The source is removed from the database now.
     RemovingPublished,
+    /// What was published is not known any more.
+    ForgotPublished {
+        /// The sources.
+        sources: Vec<SourceName>,
+    },
     /// The bundle was written, held, or is the same.
     Bundle(Box<BundleReport>),
     /// The request is not possible; why.
@@ -313,6 +330,9 @@ impl App {
             }
             AdminRequest::RemovePublished { name, source } => {
                 self.remove_published(name, source).await
+            }
+            AdminRequest::ForgetPublished { name, source } => {
+                self.forget_published(name, source.as_ref()).await
             }
         };
         let Ok(response) = done else {

@@ -1,5 +1,5 @@
 //! `rollbook publish`: how far each published database is; `verify` compares every row, `rebuild` compares and corrects,
-//! `remove` removes a source.
+//! `remove` removes a source, `forget` lets the mirror forget one.
 
 use std::collections::BTreeMap;
 
@@ -60,6 +60,16 @@ enum PublishAction {
         #[arg(long)]
         yes: bool,
     },
+    /// Forget what was published, because the database is gone or not yours any more; removes nothing there
+    Forget {
+        /// The database: NAME of `[publish.NAME]`, also of one that rollbook.toml no longer has
+        name: PublishName,
+        /// Only this source
+        source: Option<SourceName>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// What of a database is meant.
@@ -105,24 +115,26 @@ pub async fn run(folders: &Folders, options: &PublishOptions) -> Result<(), Exit
         PublishAction::Verify { what, json } => verify(folders, what, *json).await,
         PublishAction::Rebuild { what } => rebuild(folders, what).await,
         PublishAction::Remove { name, source, yes } => remove(folders, name, source, *yes).await,
+        PublishAction::Forget { name, source, yes } => {
+            forget(folders, name, source.as_ref(), *yes).await
+        }
     }
 }
 
 fn status(folders: &Folders, json: bool) -> Result<(), Exit> {
     let access = MirrorAccess::open(folders)?.up_to_date()?;
     let setup = access.setup()?;
-    if setup.config.publish.is_empty() {
-        return Err(Exit::usage("rollbook.toml has no [publish.NAME]"));
-    }
     let (mut views, mut left) = (Vec::new(), Vec::new());
-    for name in setup.config.publish.keys() {
-        let Some(mirror) = access.mirror_if_made() else {
-            continue;
-        };
-        left.extend(left_behind(setup, name, mirror)?);
-        let states = publish_states(setup, name, mirror)?;
-        let view = |(source, state)| view(name, &source, state);
-        views.extend(states.into_iter().map(view));
+    if let Some(mirror) = access.mirror_if_made() {
+        left = left_behind(setup, mirror)?;
+        for name in setup.config.publish.keys() {
+            let states = publish_states(setup, name, mirror)?;
+            let view = |(source, state)| view(name, &source, state);
+            views.extend(states.into_iter().map(view));
+        }
+    }
+    if setup.config.publish.is_empty() && left.is_empty() {
+        return Err(Exit::usage("rollbook.toml has no [publish.NAME]"));
     }
     if json {
         out::json(&views);
@@ -390,5 +402,43 @@ async fn remove(
             format!("Removed {what} from {name}.")
         }
     });
+    Ok(())
+}
+
+async fn forget(
+    folders: &Folders,
+    name: &PublishName,
+    source: Option<&SourceName>,
+    is_agreed: bool,
+) -> Result<(), Exit> {
+    let what = match source {
+        Some(source) => format!("what was published of {source} to {name}"),
+        None => format!("everything that was published to {name}"),
+    };
+    if !is_agreed {
+        let Some(prompt) = Prompt::open() else {
+            return Err(Exit::usage(format!(
+                "without a terminal, `--yes` forgets {what}"
+            )));
+        };
+        let question = format!(
+            "Forget {what}? Nothing is removed there, and erasures of people no longer wait for it."
+        );
+        if !prompt.agrees(&question).await? {
+            return Err(Exit::failed("nothing was forgotten"));
+        }
+    }
+    let request = AdminRequest::ForgetPublished {
+        name: name.clone(),
+        source: source.cloned(),
+    };
+    let (response, _) = send_request(folders, &request).await?;
+    let AdminResponse::ForgotPublished { sources } = response else {
+        return Err(Exit::failed(format!("unexpected response: {response:?}")));
+    };
+    let sources = joined(sources.iter().map(SourceName::as_str));
+    out::text(format!(
+        "Forgot what was published of {sources} to {name}; its rows there are for its operator to remove."
+    ));
     Ok(())
 }

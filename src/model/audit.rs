@@ -31,6 +31,8 @@ pub enum AuditedAction {
     RebuildPublished,
     /// Everything of a source is removed from a database.
     RemovePublished,
+    /// What was published of a source is not known any more.
+    ForgetPublished,
     /// A file of the configuration is another one.
     Configuration,
 }
@@ -53,6 +55,7 @@ impl AuditedAction {
             Self::ExportPerson => "export_person",
             Self::RebuildPublished => "rebuild_published",
             Self::RemovePublished => "remove_published",
+            Self::ForgetPublished => "forget_published",
             Self::Configuration => "configuration",
         }
     }

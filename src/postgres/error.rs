@@ -25,12 +25,20 @@ pub enum DatabaseError {
         /// Its words where they hold no value, and what to do.
         message: String,
     },
-    /// Another source publishes a table with another key.
+    /// Other sources publish a table with another key.
     #[error(
-        "other sources publish the table {0} with another key, so they run another version of the connector; \
-         it continues when all run the same"
+        "other sources ({sources}) publish the table {table} with another key, so their mirrors have another version of the connector; \
+         it continues when all have the same"
     )]
-    OtherKey(String),
+    OtherKey {
+        /// The table.
+        table: String,
+        /// Who does.
+        sources: String,
+    },
+    /// A newer program made our own tables.
+    #[error("a newer rollbook made the tables (version {0}); install that version here too")]
+    Newer(i32),
     /// A table was changed by other means.
     #[error(
         "the table {0} is not as it was made: it was dropped or changed by other means; `rollbook publish rebuild` makes it again"
@@ -55,7 +63,8 @@ impl DatabaseError {
         matches!(
             self,
             Self::Refused { .. }
-                | Self::OtherKey(_)
+                | Self::OtherKey { .. }
+                | Self::Newer(_)
                 | Self::OtherColumns(_)
                 | Self::ForeignTable(_)
                 | Self::Overtaken
@@ -132,6 +141,7 @@ fn advice(code: &str) -> Option<&'static str> {
         "3D000" => "create the database, or correct its name in `url`",
         "42501" => "grant it: the user of `url` must own the schema or be allowed to create it",
         "2BP01" => "a view of your own uses it: drop that, and create it again afterwards",
+        "42P07" => "another program made it: set another `schema`, or rename that",
         "53300" => "allow more connections, or put PgBouncer in front",
         "53100" => "the database's disk is full",
         _ => return None,

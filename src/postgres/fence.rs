@@ -12,7 +12,7 @@ use super::{literal, quote};
 /// The table with a row for each source.
 pub const SOURCES: &str = "rollbook_sources";
 
-/// The version of our own tables.
+/// The version of our own tables, as this program knows them.
 const VERSION: i32 = 1;
 
 /// What a database knows of a source.
@@ -47,14 +47,26 @@ pub async fn prepare(session: &DatabaseSession, schema: &str) -> Result<(), Data
         let create = format!("CREATE SCHEMA IF NOT EXISTS {}", quote(schema));
         unless_made_meanwhile(session.batch(&create).await)?;
     }
-    let sql = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = $1 \
-               AND tablename IN ('rollbook_layout', 'rollbook_sources', 'rollbook_columns')";
-    let tables = session.query(sql, named).await?;
-    let is_made = tables.first().is_some_and(|row| row.get::<_, i64>(0) == 3);
-    if !is_made {
+    if !is_prepared(session, schema).await? {
         unless_made_meanwhile(session.batch(&tables_sql(schema)).await)?;
     }
     Ok(())
+}
+
+/// Whether the tables of our own are there, and not those of a newer version.
+pub async fn is_prepared(session: &DatabaseSession, schema: &str) -> Result<bool, DatabaseError> {
+    let sql = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = $1 \
+               AND tablename IN ('rollbook_layout', 'rollbook_sources', 'rollbook_columns')";
+    let tables = session.query(sql, &[(&schema, Type::TEXT)]).await?;
+    if tables.first().map(|row| row.get::<_, i64>(0)) != Some(3) {
+        return Ok(false);
+    }
+    let sql = format!("SELECT max(version) FROM {}.rollbook_layout", quote(schema));
+    let version = session.query(&sql, &[]).await?;
+    match version.first().and_then(|row| row.get::<_, Option<i32>>(0)) {
+        Some(found) if found > VERSION => Err(DatabaseError::Newer(found)),
+        found => Ok(found.is_some()),
+    }
 }
 
 /// Two publishers may create the same at once.

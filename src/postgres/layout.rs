@@ -17,10 +17,11 @@ use super::error::DatabaseError;
 use super::fence::{self, HeldFence};
 use super::session::DatabaseSession;
 use super::{literal, quote};
+use crate::document::suggest::joined;
 use crate::model::published::{PublishedPart, PublishedTable};
 use crate::model::{By, ConnectorName, SourceName, StreamName};
 
-/// PostgreSQL cuts longer names without a word.
+/// PostgreSQL cuts longer names.
 const LONGEST_NAME: usize = 63;
 
 /// Where and how tables are made.
@@ -87,7 +88,8 @@ pub async fn lay_out(
     layout: StreamLayout<'_>,
     held: HeldFence<'_>,
 ) -> Result<Vec<TargetTable>, DatabaseError> {
-    session.begin().await?;
+    // A changed column may be one of many millions of rows.
+    session.begin_long().await?;
     let made = lay_out_tables(session, target, layout).await;
     let is_held = match &made {
         Ok(_) => fence::hold(session, &target.schema, held).await,
@@ -99,9 +101,9 @@ pub async fn lay_out(
             Err(DatabaseError::Overtaken)
         }
         Ok(Laid::Out(tables)) => session.commit().await.map(|()| tables),
-        Ok(Laid::OtherKey(table)) => {
+        Ok(Laid::OtherKey { table, sources }) => {
             session.commit().await?;
-            Err(DatabaseError::OtherKey(table))
+            Err(DatabaseError::OtherKey { table, sources })
         }
         Err(error) => {
             session.roll_back().await;
@@ -134,7 +136,11 @@ async fn lay_out_tables(
         write_columns(session, &columns, layout.source, (&name, table)).await?;
         if plan.is_refused {
             // What is wanted stays written: when all want the same, the last one changes the table.
-            return Ok(Laid::OtherKey(name));
+            let sources = some_others(session, &columns, &name, layout.source).await?;
+            return Ok(Laid::OtherKey {
+                table: name,
+                sources,
+            });
         }
         if plan.changes.iter().any(TableChange::touches_view) {
             // Also those of other streams, if it has the combo lists.
@@ -146,18 +152,16 @@ async fn lay_out_tables(
         }
         for change in &plan.changes {
             let sql = change.sql(&target.schema, &name, (table, &plan.types));
-            session.batch(&sql).await?;
+            session.long(&sql).await?;
         }
         for column in &plan.emptied {
             let sql = format!(
-                "UPDATE {}.{} SET {column} = NULL WHERE source = $1 AND {column} IS NOT NULL",
-                quote(&target.schema),
+                "UPDATE {schema}.{} SET {column} = NULL WHERE source = {} AND {column} IS NOT NULL",
                 quote(&name),
+                literal(layout.source.as_str()),
                 column = quote(column)
             );
-            session
-                .execute(&sql, &[(&layout.source.as_str(), Type::TEXT)])
-                .await?;
+            session.long(&sql).await?;
         }
         if plan.is_lossy {
             compare_others(session, target, &name, layout.source.as_str()).await?;
@@ -190,7 +194,10 @@ async fn lock(session: &DatabaseSession, schema: &str) -> Result<(), DatabaseErr
 enum Laid {
     Out(Vec<TargetTable>),
     /// Other sources want this table with another key.
-    OtherKey(String),
+    OtherKey {
+        table: String,
+        sources: String,
+    },
 }
 
 /// The tables of a stream, as they were made.
@@ -300,6 +307,31 @@ async fn others(
         found.types.entry(column).or_default().push(kind);
     }
     Ok(found)
+}
+
+/// The names of other sources that have a table: a few.
+async fn some_others(
+    session: &DatabaseSession,
+    columns: &str,
+    name: &str,
+    source: &SourceName,
+) -> Result<String, DatabaseError> {
+    const NAMED: usize = 3;
+    let sql = format!(
+        "SELECT DISTINCT source FROM {columns} WHERE \"table\" = $1 AND source <> $2 ORDER BY 1 LIMIT {}",
+        NAMED + 1
+    );
+    let values = [
+        (&name as _, Type::TEXT),
+        (&source.as_str() as _, Type::TEXT),
+    ];
+    let rows = session.query(&sql, &values).await?;
+    let mut names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    if names.len() > NAMED {
+        names.truncate(NAMED);
+        names.push("others".to_owned());
+    }
+    Ok(joined(names.iter().map(String::as_str)))
 }
 
 /// Removes a source from a table: all its rows, and the table itself if no other source has it.

@@ -11,9 +11,9 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::error::DatabaseError;
 use super::layout::TargetTable;
-use super::quote;
 use super::session::{DatabaseSession, Parameter};
 use super::values::storable;
+use super::{literal, quote};
 use crate::model::published::{RowChunk, SOURCE_COLUMN};
 
 /// Bytes of a key: an entry of an index has room for 2,704, and for each column some are needed that are not of the value.
@@ -223,38 +223,35 @@ impl SourceRows<'_> {
             .unwrap_or_default())
     }
 
-    /// Removes rows whose column is before a value; all where there is none.
-    pub async fn remove_before(
+    /// Removes some rows whose column is before a value, or some of all where there is none; 0 when none is left.
+    pub async fn remove_some_before(
         &self,
         column: &str,
         oldest: Option<&str>,
     ) -> Result<u64, DatabaseError> {
-        let found = self.table.table.columns.iter().zip(&self.table.types);
-        let kind = found
-            .filter(|(one, _)| one.name == column)
-            .map(|(_, kind)| kind.as_str())
-            .next()
-            .unwrap_or("text");
         let Some(oldest) = oldest else {
-            let mut removed = 0;
-            while let some @ 1.. = self.remove_some().await? {
-                removed += some;
-            }
-            return Ok(removed);
+            return self.remove_some().await;
         };
-        let sql = format!(
-            "DELETE FROM {} WHERE {SOURCE_COLUMN} = $1 AND {} < $2::text::{kind}",
-            self.place(),
-            quote(column)
-        );
-        let values = [(&self.source as _, Type::TEXT), (&oldest as _, Type::TEXT)];
-        self.session.execute(&sql, &values).await
+        let mut columns = self.table.table.columns.iter().zip(&self.table.types);
+        let kind = columns.find(|(one, _)| one.name == column);
+        let kind = kind.map_or("text", |(_, kind)| kind.as_str());
+        let condition = format!(" AND {} < {}::{kind}", quote(column), literal(oldest));
+        self.remove_some_where(&condition).await
     }
 
     /// Removes some rows of the source, those with the first keys; 0 when none is left.
     pub async fn remove_some(&self) -> Result<u64, DatabaseError> {
+        self.remove_some_where("").await
+    }
+
+    async fn remove_some_where(&self, condition: &str) -> Result<u64, DatabaseError> {
         let key = self.names(&self.table.table.key, "");
-        remove_some(self.session, &self.place(), &key, self.source).await
+        let some = SomeRows {
+            place: &self.place(),
+            key: &key,
+            condition,
+        };
+        some.remove(self.session, self.source).await
     }
 
     /// Frees the room of removed rows of all sources: they stay in the files until then.
@@ -344,26 +341,38 @@ impl SourceRows<'_> {
     }
 }
 
-/// Removes some rows of a source, those with the first keys; 0 when none is left. `key`: the columns, with commas.
-pub(super) async fn remove_some(
-    session: &DatabaseSession,
-    place: &str,
-    key: &str,
-    source: &str,
-) -> Result<u64, DatabaseError> {
-    let of_source = format!("FROM {place} WHERE {SOURCE_COLUMN} = $1");
-    let some = format!(
-        "DELETE {of_source} AND ({key}) <= \
-         (SELECT {key} {of_source} ORDER BY {key} OFFSET {REMOVED_AT_ONCE} LIMIT 1)"
-    );
-    let source = [(&source as _, Type::TEXT)];
-    match session.execute(&some, &source).await? {
-        // There are fewer.
-        0 => {
-            let all = format!("DELETE {of_source}");
-            session.execute(&all, &source).await
+/// Rows of a table that are removed some at a time.
+pub(super) struct SomeRows<'a> {
+    /// The table.
+    pub place: &'a str,
+    /// The columns of the key, with commas.
+    pub key: &'a str,
+    /// A further condition, which begins with ` AND`.
+    pub condition: &'a str,
+}
+
+impl SomeRows<'_> {
+    /// Removes some rows of a source, those with the first keys; 0 when none is left.
+    pub async fn remove(
+        &self,
+        session: &DatabaseSession,
+        source: &str,
+    ) -> Result<u64, DatabaseError> {
+        let Self {
+            place,
+            key,
+            condition,
+        } = self;
+        let rows = format!("FROM {place} WHERE {SOURCE_COLUMN} = $1{condition}");
+        let some = format!(
+            "DELETE {rows} AND ({key}) <= (SELECT {key} {rows} ORDER BY {key} OFFSET {REMOVED_AT_ONCE} LIMIT 1)"
+        );
+        let source = [(&source as _, Type::TEXT)];
+        match session.execute(&some, &source).await? {
+            // There are fewer.
+            0 => session.execute(&format!("DELETE {rows}"), &source).await,
+            removed => Ok(removed),
         }
-        removed => Ok(removed),
     }
 }
 

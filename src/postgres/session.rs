@@ -25,7 +25,7 @@ const ANSWER: Duration = Duration::from_secs(75);
 /// What we wait for a connection with all its greetings.
 const GREETING: Duration = Duration::from_secs(20);
 
-/// What a statement without limit on the server may take.
+/// What a statement may take that changes or cleans a whole table.
 const LONG: Duration = Duration::from_secs(60 * 60);
 
 /// A value of a statement, with its type: a server that is asked for it would have to keep the statement.
@@ -64,13 +64,18 @@ impl DatabaseSession {
     /// # Errors
     /// When the database refuses it or does not answer; the same holds for all below.
     pub async fn begin(&self) -> Result<(), DatabaseError> {
-        self.batch(&begin("")).await
+        self.batch(&begin("", SERVER)).await
+    }
+
+    /// Begins a transaction whose statements may take long.
+    pub async fn begin_long(&self) -> Result<(), DatabaseError> {
+        self.batch(&begin("", LONG)).await
     }
 
     /// Begins a transaction that reads one state of the database.
     pub async fn begin_reading(&self) -> Result<(), DatabaseError> {
-        self.batch(&begin(" ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-            .await
+        let mode = " ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        self.batch(&begin(mode, SERVER)).await
     }
 
     /// Commits. After an error it may have taken effect or do so later.
@@ -90,9 +95,9 @@ impl DatabaseSession {
         answered(ANSWER, self.client.batch_execute(sql)).await
     }
 
-    /// A statement outside a transaction that may take long.
+    /// Statements without values that may take long: outside a transaction, or in one that was begun for them.
     pub async fn long(&self, sql: &str) -> Result<(), DatabaseError> {
-        answered(LONG, self.client.batch_execute(sql)).await
+        answered(LONG + GREETING, self.client.batch_execute(sql)).await
     }
 
     /// A statement; returns how many rows it wrote.
@@ -114,10 +119,11 @@ impl DatabaseSession {
     }
 }
 
-fn begin(mode: &str) -> String {
+fn begin(mode: &str, statement: Duration) -> String {
     format!(
-        "BEGIN{mode}; SET LOCAL statement_timeout = {server}; SET LOCAL lock_timeout = {lock}; \
+        "BEGIN{mode}; SET LOCAL statement_timeout = {statement}; SET LOCAL lock_timeout = {lock}; \
          SET LOCAL idle_in_transaction_session_timeout = {server}",
+        statement = statement.as_millis(),
         server = SERVER.as_millis(),
         lock = LOCK.as_millis(),
     )

@@ -218,6 +218,7 @@ pub fn records(
     if let (&Due::Delete, Some(runs), Some(rejects)) =
         (&due, before(now, keep.runs), before(now, keep.rejects))
     {
+        published::note_purged_runs(connection, &runs)?;
         connection
             .execute(
                 "DELETE FROM rollbook_runs WHERE started < ?1 \

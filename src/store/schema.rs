@@ -395,6 +395,7 @@ CREATE TABLE rollbook_published (
   seen INTEGER NOT NULL,
   rebuild INTEGER NOT NULL,
   removal INTEGER NOT NULL,
+  removed TEXT,
   checked TEXT,
   published TEXT,
   attempts INTEGER NOT NULL,

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::alerts::{next, webhook};
@@ -162,7 +163,7 @@ fn a_removal_waits_for_a_database_that_is_away() {
 }
 
 #[test]
-fn a_name_that_another_mirror_has_taken_meanwhile_is_left_to_it() {
+fn a_name_that_another_mirror_has_taken_is_left_to_it_and_can_be_forgotten() {
     let Some(school) = School::new() else { return };
     rename_in_files(&school.installation, "own", "school");
     let renamed = school.installation.run(&["rename", "own", "school"]);
@@ -174,8 +175,102 @@ fn a_name_that_another_mirror_has_taken_meanwhile_is_left_to_it() {
     let sources = [["own", "school"]; 4].map(|one| one.map(str::to_owned).to_vec());
     let found = school.sources();
     assert_eq!((&found[0], &found[2]), (&sources[0], &sources[2]));
+    let status = || school.installation.run(&["publish", "status", "--json"]);
+    let shown: Value = serde_json::from_str(&status().out).expect("JSON");
+    let why = shown[0]["message"].as_str().expect("why");
+    assert!(
+        why.contains("that of their-host")
+            && why.contains("`rollbook publish forget district own`"),
+        "{shown}"
+    );
+    let forget = ["publish", "forget", "district", "own", "--yes"];
+    let published = ["publish", "forget", "district", "school", "--yes"];
+    let published = school.installation.run(&published);
+    assert!(
+        published
+            .err
+            .contains("school is still published to district"),
+        "{published:?}"
+    );
+    let forgotten = school.installation.run(&forget);
+    assert_eq!(forgotten.code, Some(0), "{forgotten:?}");
+    assert!(!status().out.contains("\"own\""), "{:?}", status());
+    let again = school.installation.run(&forget);
+    assert!(
+        again.err.contains("nothing of a source own is published"),
+        "{again:?}"
+    );
+    assert_eq!(school.sources()[0], ["own", "school"]);
+}
+
+/// Whoever restores the database has the source again, with people who may have been erased since.
+#[test]
+fn a_removed_source_does_not_come_back_with_a_restored_database() {
+    let Some(mut postgres) = Postgres::own() else {
+        return;
+    };
+    let school = School::with(postgres.database(), "");
+    postgres.backup();
+    without_job(&school.installation);
+    let remove = ["publish", "remove", "district", "own", "--yes"];
+    let removed = school.installation.run(&remove);
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    assert!(tables(&school.database).len() == 3, "only our own");
+    postgres.restore();
+    assert_eq!(school.sources()[0], ["own"]);
+    let before = postgres.log().len();
+    // It is looked for each hour.
+    let connection = Connection::open(school.installation.mirror()).expect("a mirror");
+    let an_hour_ago = "UPDATE rollbook_published SET checked = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-61 minutes')";
+    assert_eq!(connection.execute(an_hour_ago, []).expect("changed"), 1);
+    drop(connection);
+    let service = Service::start(school.installation, &[]);
+    let is_gone = || tables(&school.database).len() == 3;
+    service.until("it is gone again", is_gone);
+    assert!(postgres.log()[before..].contains("VACUUM"));
+    drop(service);
+}
+
+#[test]
+fn what_is_published_to_a_database_that_is_gone_can_be_forgotten() {
+    let Some(school) = School::new() else { return };
+    let text = fs::read_to_string(school.installation.path("config/rollbook.toml")).expect("read");
+    let (without, with) = text.split_once("[publish.district]").expect("there");
+    school.installation.write("config/rollbook.toml", without);
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for command in [&["status"][..], &["publish", "status"]] {
+        let status = school.installation.run(command);
+        assert!(
+            flat(&status.out)
+                .contains("own in district: rollbook.toml has no [publish.district] any more"),
+            "{status:?}"
+        );
+    }
+    let person = ["erase", "own_users", &crate::people::key(3), "--yes"];
+    let erased = school.installation.run(&person);
+    assert_eq!(erased.code, Some(1), "{erased:?}");
+    assert!(
+        flat(&erased.err).contains("`rollbook publish forget district own`"),
+        "{erased:?}"
+    );
+    let forget = ["publish", "forget", "district", "--yes"];
+    let forgotten = school.installation.run(&forget);
+    assert_eq!(forgotten.code, Some(0), "{forgotten:?}");
+    let list = school.installation.run(&["erase", "--list"]);
+    assert!(!list.out.contains("not finished"), "{list:?}");
+    let audit = school.installation.run(&["audit"]);
+    assert!(audit.out.contains("forget_published"), "{audit:?}");
+    let status = school.installation.run(&["publish", "status"]);
+    assert_eq!(status.code, Some(2), "{status:?}");
+    // Configured again, the mirror is another one to that database.
+    let text = format!("{without}[publish.district]{with}");
+    school.installation.write("config/rollbook.toml", &text);
+    school.installation.sync().assert_ok("configured again");
     let status = school.installation.run(&["publish", "status", "--json"]);
-    assert!(!status.out.contains("\"own\""), "{status:?}");
+    assert!(
+        status.out.contains("another mirror publishes"),
+        "{status:?}"
+    );
 }
 
 #[test]

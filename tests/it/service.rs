@@ -40,6 +40,7 @@ impl Service {
         log: Option<Stdio>,
     ) -> Self {
         let path = installation.path("notify");
+        let _of_a_service_before = std::fs::remove_file(&path);
         let socket = UnixDatagram::bind(&path).expect("a socket");
         socket.set_read_timeout(Some(WAIT_LIMIT)).expect("set");
         let mut command = installation.command(&["run"]);

@@ -102,7 +102,7 @@ impl PublishPass<'_> {
                 published::save_stream(connection, &name, (&source, &stream), &open)?;
             }
             published::save_source(connection, &name, &source, &state)?;
-            published::note_rebuilding(connection, &name, &source)
+            published::note_taken(connection, &name, &source)
         };
         Ok(self.app.store().write(save).await?)
     }

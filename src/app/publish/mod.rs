@@ -31,7 +31,8 @@ pub use self::online::{DatabaseCheck, check_databases, database_host, unusable_d
 use self::pass::PublishPass;
 use self::pass_error::PassError;
 pub use self::removal::{PublishedRows, published_rows, still_published};
-use self::states::CHECK;
+use self::states::why_left_behind;
+use self::states::{CHECK, all_states};
 pub use self::states::{PublishState, left_behind, publish_states};
 pub use self::verify::{PublishVerification, TableDifference, verify_published};
 use super::{AdminResponse, App, DaemonEngine, FINISH_WAIT, FinishedErasures, Publishing};
@@ -142,7 +143,7 @@ impl App {
         {
             let reader = self.store().reader()?;
             let mut tables = tables_of(setup, config);
-            for (source, state) in publish_states(setup, name, &reader)? {
+            for (source, state) in all_states(setup, name, &reader)? {
                 let pause = match when {
                     PublishWhen::Now => None,
                     PublishWhen::Due => state.pause(config, now),
@@ -150,8 +151,7 @@ impl App {
                 match pause.filter(|pause| pause.is_positive()) {
                     None => {
                         // One that is to leave has none, until it is gone.
-                        let leaves = state.known.is_some_and(|known| known.removal);
-                        let tables = tables.remove(&source).filter(|_| !leaves);
+                        let tables = tables.remove(&source).filter(|_| !state.leaves());
                         due.push((source, tables));
                     }
                     Some(pause) => {
@@ -165,7 +165,7 @@ impl App {
             return Ok(round);
         }
         round.is_tried = true;
-        let mut session = connect(&self.secrets, config).await;
+        let mut session = connect_to_publish(&self.secrets, config).await;
         for (source, tables) in due {
             let ended = match &session {
                 Ok(session) => {
@@ -180,9 +180,14 @@ impl App {
                 Err(error) => Err(PassError::Refused(error.to_string())),
             };
             if let Err(PassError::Lost(_)) = &ended {
-                session = connect(&self.secrets, config).await;
+                session = connect_to_publish(&self.secrets, config).await;
             }
-            let pause = self.note_attempt(name, &source, ended).await?;
+            let pause = match tables {
+                None if published::source(&*self.store().reader()?, name, &source)?.is_none() => {
+                    continue; // forgotten meanwhile
+                }
+                _ => self.note_attempt(name, &source, ended).await?,
+            };
             round.again = round.again.into_iter().chain([pause]).min();
         }
         Ok(round)
@@ -197,10 +202,6 @@ impl App {
     ) -> Result<Duration, StoreError> {
         let now = self.clock.now();
         let known = published::source(&*self.store().reader()?, name, source)?;
-        if known.is_none() && ended.is_ok() {
-            // It was removed; if it is published again, that is due now.
-            return Ok(Duration::ZERO);
-        }
         let mut state = known.unwrap_or_default();
         let pause = match ended {
             Ok(()) => {
@@ -268,13 +269,21 @@ impl App {
         let cleaned = before.into_iter().map(|(publish, ..)| publish);
         finished.databases = cleaned.filter(|name| !is_left(name)).collect();
         finished.databases.dedup(); // in order
-        finished
-            .pending
-            .extend(left.iter().map(|(publish, source, stream)| {
-            format!(
-                "the published table of {source}.{stream} in [publish.{publish}]: not reached yet"
-            )
-        }));
+        let setup = self.setup();
+        let reader = self.store().reader()?;
+        for (publish, source, stream) in left {
+            let why = match why_left_behind(&setup, &publish, &source) {
+                Some(why) => why,
+                None => {
+                    let known = published::source(&reader, &publish, &source)?;
+                    let message = known.and_then(|known| known.message);
+                    message.unwrap_or_else(|| "not reached yet".to_owned())
+                }
+            };
+            finished.pending.push(format!(
+                "the published table of {source}.{stream} in [publish.{publish}]: {why}"
+            ));
+        }
         Ok(())
     }
 
@@ -321,12 +330,20 @@ fn address(secrets: &Secrets, config: &PublishConfig) -> Result<Address, Databas
     Address::parse(url.expose_secret(), config.ca_file.clone())
 }
 
-/// Connects to a database, and makes what every source needs there.
+/// Connects to a database.
 async fn connect(
     secrets: &Secrets,
     config: &PublishConfig,
 ) -> Result<DatabaseSession, DatabaseError> {
-    let session = DatabaseSession::connect(&address(secrets, config)?).await?;
+    DatabaseSession::connect(&address(secrets, config)?).await
+}
+
+/// Connects to a database, and makes what every source needs there.
+async fn connect_to_publish(
+    secrets: &Secrets,
+    config: &PublishConfig,
+) -> Result<DatabaseSession, DatabaseError> {
+    let session = connect(secrets, config).await?;
     fence::prepare(&session, &config.schema).await?;
     Ok(session)
 }

@@ -3,10 +3,10 @@
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::address;
+use super::{address, connect};
 use crate::model::PublishName;
 use crate::postgres::survey::survey;
-use crate::postgres::{Address, DatabaseError, DatabaseSession};
+use crate::postgres::{Address, DatabaseError};
 use crate::setup::Setup;
 use crate::setup::files::{PublishConfig, Secrets};
 
@@ -57,7 +57,7 @@ async fn surveyed(
     config: &PublishConfig,
     secrets: &Secrets,
 ) -> Result<(String, Vec<String>), DatabaseError> {
-    let session = DatabaseSession::connect(&address(secrets, config)?).await?;
+    let session = connect(secrets, config).await?;
     let found = survey(&session, &config.schema, config.reader.as_deref()).await?;
     Ok((found.version, found.obstacles))
 }

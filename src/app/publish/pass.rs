@@ -344,6 +344,21 @@ impl<'a> PublishPass<'a> {
         Ok(has_removed.then(|| self.stream(&table.stream)))
     }
 
+    async fn remove_some_before(
+        &mut self,
+        target: &TargetTable,
+        column: &str,
+        oldest: Option<&str>,
+    ) -> Result<u64, PassError> {
+        let run = self.state.run;
+        self.announce(run).await?;
+        let rows = self.rows(target);
+        let work = async { Ok(rows.remove_some_before(column, oldest).await?) };
+        let removed = self.advance_with(run, None, work).await?;
+        self.has_advanced(run).await?;
+        Ok(removed)
+    }
+
     /// Removes what the mirror has purged since: old versions, and points that are kept no longer.
     async fn follow_purge(&mut self, table: &Table) -> Result<(), PassError> {
         let known = self.stream(&table.stream);
@@ -363,17 +378,13 @@ impl<'a> PublishPass<'a> {
             let oldest = oldest(&reader, table, target.table.part, &column)?;
             removals.push((target, column, oldest));
         }
-        let run = self.state.run;
-        self.announce(run).await?;
-        let work = async {
-            for (target, column, oldest) in &removals {
-                let rows = self.rows(target);
-                rows.remove_before(column, oldest.as_deref()).await?;
-            }
-            Ok(())
-        };
-        self.advance_with(run, None, work).await?;
-        self.has_advanced(run).await?;
+        for (target, column, oldest) in &removals {
+            while self
+                .remove_some_before(target, column, oldest.as_deref())
+                .await?
+                > 0
+            {}
+        }
         self.save_stream(&table.stream, PublishedStream { purged, ..known })
             .await
     }

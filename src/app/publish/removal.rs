@@ -65,10 +65,14 @@ pub async fn published_rows(
     let session = session.map_err(|error| error.to_string())?;
     let counted = async {
         let schema = &config.schema;
-        let Some(found) = fence::find(&session, schema, source.as_str()).await? else {
+        let found = match fence::is_prepared(&session, schema).await? {
+            true => fence::find(&session, schema, source.as_str()).await?,
+            false => None,
+        };
+        let Some(found) = found else {
             return Ok(match known {
-                Some(_) => Ok(PublishedRows::default()),
-                None => Err(nothing_published(name, source)),
+                Some(known) if known.removed.is_none() => Ok(PublishedRows::default()),
+                _ => Err(nothing_published(name, source)),
             });
         };
         if !known.as_ref().is_some_and(|known| is_own(known, &found)) {
@@ -87,13 +91,14 @@ pub async fn published_rows(
 
 fn foreign(name: &PublishName, source: &SourceName, found: &Fence) -> String {
     format!(
-        "another mirror publishes {source} to {name}: that of {}, last at {} UTC; remove it there",
+        "another mirror publishes {source} to {name}: that of {}, last at {} UTC: remove it there, \
+         or let this mirror forget it: `rollbook publish forget {name} {source}`",
         found.host, found.published
     )
 }
 
 impl PublishPass<'_> {
-    /// Removes everything of the source, and forgets it. What another mirror publishes is left to that.
+    /// Removes everything of the source, also what is back because the database was restored.
     pub(super) async fn remove(mut self) -> Result<(), PassError> {
         let (known, streams) = {
             let reader = self.app.store().reader()?;
@@ -102,23 +107,29 @@ impl PublishPass<'_> {
         };
         let known = known.unwrap_or_default();
         let found = fence::find(self.session, &self.target.schema, self.source.as_str()).await?;
-        match found {
-            Some(found) if is_own(&known, &found) => {
-                self.state.claim = found.claim;
-                self.state.revision = found.revision;
-                let is_erasure = streams.values().any(|one| one.erasures > one.erased);
-                let (session, schema) = (self.session, &self.target.schema);
-                let tables = removal::tables(session, schema, self.source.as_str()).await?;
-                self.leave_tables(&tables, is_erasure).await?;
-                self.forget_fence().await?;
-                tracing::info!(publish = %self.name, source = %self.source, "the source was removed from the database");
+        if let Some(found) = found {
+            if !is_own(&known, &found) {
+                return Err(PassError::Claimed {
+                    why: foreign(self.name, self.source, &found),
+                    by: found.host,
+                });
             }
-            Some(found) => tracing::warn!("{}", foreign(self.name, self.source, &found)),
-            None => {}
+            self.state.claim = found.claim;
+            self.state.revision = found.revision;
+            // Who is back is not known.
+            let is_erasure =
+                known.removed.is_some() || streams.values().any(|one| one.erasures > one.erased);
+            let (session, schema) = (self.session, &self.target.schema);
+            let tables = removal::tables(session, schema, self.source.as_str()).await?;
+            self.leave_tables(&tables, is_erasure).await?;
+            self.forget_fence().await?;
+            tracing::info!(publish = %self.name, source = %self.source, "the source was removed from the database");
         }
         let (name, source) = (self.name.clone(), self.source.clone());
-        let forget = move |connection: &mut _| published::forget_source(connection, &name, &source);
-        Ok(self.app.store().write(forget).await?)
+        let now = known.removed.unwrap_or_else(|| self.app.clock.now());
+        let note =
+            move |connection: &mut _| published::note_removed(connection, &name, &source, now);
+        Ok(self.app.store().write(note).await?)
     }
 
     /// Runs `work` in a transaction that commits only if no other publisher did meanwhile.
@@ -194,6 +205,45 @@ impl App {
         }
         self.publish_wake.notify_one();
         Ok(AdminResponse::RemovingPublished)
+    }
+}
+
+impl App {
+    /// Forgets what this mirror has published of sources, which stays there. Erasures wait for it no longer.
+    ///
+    /// # Errors
+    /// When the configuration publishes one of them, nothing is known of them, or the mirror cannot be written.
+    pub(in crate::app) async fn forget_published(
+        &self,
+        name: &PublishName,
+        only: Option<&SourceName>,
+    ) -> Result<AdminResponse, AdminResponse> {
+        let setup = self.setup();
+        let known = published::sources(&*self.store().reader()?, name)?;
+        let known = known.into_keys();
+        let sources: Vec<SourceName> = known
+            .filter(|source| only.is_none_or(|only| only == source))
+            .collect();
+        let why = match only {
+            _ if !sources.is_empty() => sources
+                .iter()
+                .find_map(|source| still_published(&setup, name, source)),
+            Some(source) => Some(nothing_published(name, source)),
+            None => Some(unknown_publish(&setup, name.as_str())),
+        };
+        if let Some(why) = why {
+            return Err(AdminResponse::Refused(why));
+        }
+        let (database, gone) = (name.clone(), sources.clone());
+        let forget = move |connection: &mut _| {
+            for source in &gone {
+                published::forget(connection, &database, source)?;
+            }
+            Ok(())
+        };
+        self.store().write(forget).await?;
+        self.continue_published_erasures().await;
+        Ok(AdminResponse::ForgotPublished { sources })
     }
 }
 

@@ -30,13 +30,18 @@ pub struct PublishState {
 }
 
 impl PublishState {
+    /// Whether the source is to be removed.
+    pub(super) fn leaves(&self) -> bool {
+        self.known.as_ref().is_some_and(PublishedSource::leaves)
+    }
+
     /// Since when the database lacks something: the end of the first run that waits, or the first attempt that failed to fill,
     /// compare or remove.
     pub fn unpublished_since(&self) -> Option<Timestamp> {
         let known = self.known.as_ref()?;
         let is_filled = known.published.is_some();
         let waits = self.lag.since.filter(|_| is_filled);
-        let is_open = known.removal || self.comparing > 0 || !is_filled;
+        let is_open = known.leaves() || self.comparing > 0 || !is_filled;
         let open = known.failed.filter(|_| is_open);
         waits.into_iter().chain(open).min()
     }
@@ -65,7 +70,7 @@ impl PublishState {
     /// How long the source is still not due; `None` where it is.
     pub(super) fn pause(&self, config: &PublishConfig, now: Timestamp) -> Option<SignedDuration> {
         let known = self.known.as_ref()?;
-        if known.due.is_none() && (known.rebuild || known.removal) {
+        if known.due.is_none() && (known.rebuild || known.leaves()) {
             return None;
         }
         if let Some(due) = known.due {
@@ -95,16 +100,30 @@ pub fn publish_states(
     let Some(config) = setup.config.publish.get(name) else {
         return Ok(BTreeMap::new());
     };
+    let tables = tables_of(setup, config);
+    let mut states = all_states(setup, name, reader)?;
+    states.retain(|source, state| state.leaves() || tables.contains_key(source));
+    Ok(states)
+}
+
+/// The same with those that were removed, which a restored database has again.
+pub(super) fn all_states(
+    setup: &Setup,
+    name: &PublishName,
+    reader: &queries::Reader,
+) -> Result<BTreeMap<SourceName, PublishState>, StoreError> {
+    let Some(config) = setup.config.publish.get(name) else {
+        return Ok(BTreeMap::new());
+    };
     let mut known = published::sources(reader, name)?;
     let leaving = known.iter().filter(|(_, known)| known.removal);
     let leaving = leaving.map(|(source, _)| source.clone());
-    let sources: BTreeSet<SourceName> = tables_of(setup, config)
-        .into_keys()
-        .chain(leaving)
-        .collect();
+    let tables = tables_of(setup, config);
+    let sources: BTreeSet<SourceName> = tables.keys().cloned().chain(leaving).collect();
     let state = |source: SourceName| {
         let known = known.remove(&source);
-        if known.as_ref().is_some_and(|known| known.removal) {
+        let is_published = tables.contains_key(&source);
+        if (known.as_ref()).is_some_and(|known| known.leaves() || known.removal && !is_published) {
             let state = PublishState {
                 known,
                 ..PublishState::default()
@@ -125,35 +144,45 @@ pub fn publish_states(
     sources.into_iter().map(state).collect()
 }
 
-/// Sources that are published no longer by the configuration, whose rows are still in the database.
+/// Sources whose rows are still in a database that they are published to no longer, and what to do.
 ///
 /// # Errors
 /// When the mirror cannot be read.
-pub fn left_behind(
+pub fn left_behind(setup: &Setup, reader: &queries::Reader) -> Result<Vec<String>, StoreError> {
+    let mut left = Vec::new();
+    for (name, source, known) in published::all_sources(reader)? {
+        let leaves = known.removal && setup.config.publish.contains_key(&name);
+        let why = why_left_behind(setup, &name, &source).filter(|_| !leaves);
+        left.extend(why.map(|why| format!("{source} in {name}: {why}")));
+    }
+    Ok(left)
+}
+
+/// Why a database does not follow a source any more, and what to do; `None` where it does.
+pub(super) fn why_left_behind(
     setup: &Setup,
     name: &PublishName,
-    reader: &queries::Reader,
-) -> Result<Vec<String>, StoreError> {
+    source: &SourceName,
+) -> Option<String> {
     let Some(config) = setup.config.publish.get(name) else {
-        return Ok(Vec::new());
+        return Some(format!(
+            "rollbook.toml has no [publish.{name}] any more, and the rows are still there: put it back and remove them, or \
+             let the mirror forget them: `rollbook publish forget {name} {source}`"
+        ));
     };
-    let tables = tables_of(setup, config);
-    let known = published::sources(reader, name)?.into_iter();
-    let left = known.filter(|(source, known)| !known.removal && !tables.contains_key(source));
-    let text = |source: SourceName| {
+    let is_published = tables_of(setup, config).contains_key(source);
+    (!is_published).then(|| {
         format!(
-            "{source} is published to {name} no longer, and its rows are still there: \
-             `rollbook publish remove {name} {source}` removes them"
+            "it is published no longer, and its rows are still there: `rollbook publish remove {name} {source}` removes them"
         )
-    };
-    Ok(left.map(|(source, _)| text(source)).collect())
+    })
 }
 
 impl App {
     /// Why sources are not published, each reason once.
     pub(in crate::app) fn publish_problems(&self) -> Vec<String> {
         let Ok(reader) = self.store().reader() else {
-            return Vec::new(); // told by what needs it more
+            return Vec::new(); // whatever else reads the mirror reports it
         };
         let setup = self.setup();
         let mut problems: BTreeMap<(&PublishName, String), Vec<SourceName>> = BTreeMap::new();
@@ -197,6 +226,7 @@ mod tests {
                 "failed" => known.failed = Some(FAILED),
                 "claimed" => known.claimed_by = Some("other".to_owned()),
                 "removal" => known.removal = true,
+                "removed" => known.removed = Some(RUN),
                 "lag" => (state.lag.runs, state.lag.since) = (1, Some(RUN)),
                 "checked" => known.checked = Some(RUN),
                 "ahead" => known.checked = Some(RUN + SignedDuration::from_hours(99)),
@@ -229,6 +259,7 @@ mod tests {
             ("lag failed", None, "07:20", "2 13:20"),
             ("published comparing failed", None, "07:20", "2 13:20"),
             ("published removal failed", None, "07:20", "2 13:20"),
+            ("published removal removed failed", None, "", ""),
             ("claimed failed", None, "07:20", "2 07:20"),
             ("published claimed failed", None, "", "2 07:20"),
             ("published lag", nightly, "06:20", "3 08:00"),
@@ -260,6 +291,8 @@ mod tests {
             ("checked rebuild", None, None),
             ("checked rebuild due", None, Some(5)),
             ("removal", None, None),
+            // It is looked for: the database may be restored.
+            ("checked removal removed", None, Some(20)),
             // An attempt that failed waits its time, and no longer.
             ("checked lag due", None, Some(5)),
             ("removal due", None, Some(5)),

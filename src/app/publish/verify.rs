@@ -125,6 +125,9 @@ impl MirrorComparison<'_> {
         tables: &[Table],
     ) -> Result<PublishVerification, PassError> {
         let unknown = |why: &str| Ok(PublishVerification::Unknown(why.to_owned()));
+        if !fence::is_prepared(self.session, &self.target.schema).await? {
+            return unknown("it was not published yet");
+        }
         let fence = fence::find(self.session, &self.target.schema, source.as_str()).await?;
         let (known, streams) = {
             let mirror = reader(self.mirror)?;

@@ -25,6 +25,8 @@ pub struct SharingView {
     hooks: Vec<FailedHookView>,
     /// Published databases.
     published: Vec<DatabaseView>,
+    /// Sources that are published no longer, and what to do.
+    left_behind: Vec<String>,
     /// Copies that are there and no longer written.
     old_copies: Vec<String>,
     /// Why the group of `[store] readers` cannot read the mirror; `null` if it can, or if there is none.
@@ -85,8 +87,6 @@ struct DatabaseView {
     due: Option<String>,
     /// Why the first of them fails, with its name.
     message: Option<String>,
-    /// Sources that are published no longer, and what to do.
-    left: Vec<String>,
 }
 
 impl DatabaseView {
@@ -95,7 +95,6 @@ impl DatabaseView {
         let view = |name: &PublishName| {
             let mut view = Self {
                 name: name.to_string(),
-                left: left_behind(setup, name, reader)?,
                 ..Self::default()
             };
             for (source, state) in publish_states(setup, name, reader)? {
@@ -229,6 +228,7 @@ impl SharingView {
             bundles: BundleView::all(setup, path, mirror)?,
             hooks: FailedHookView::all(setup, mirror)?,
             published: DatabaseView::all(setup, mirror)?,
+            left_behind: left_behind(setup, mirror)?,
             old_copies: (copies.old.iter())
                 .map(|path| path.display().to_string())
                 .collect(),
@@ -295,7 +295,9 @@ impl SharingView {
             )
         });
         let published = self.published.iter();
-        let published = published.flat_map(|one| one.remark().into_iter().chain(one.left.clone()));
+        let published = published.filter_map(DatabaseView::remark);
+        let left = self.left_behind.iter().cloned();
+        let published = published.chain(left);
         let outputs = failed.chain(bundles).chain(hooks).chain(published);
         outputs.chain(readers).chain(old).collect()
     }
@@ -368,7 +370,6 @@ mod tests {
             failing,
             due: message.map(|_| "2026-03-02T07:45:00.000Z".to_owned()),
             message: message.map(str::to_owned),
-            left: Vec::new(),
         };
         for (view, expected) in [
             (view(0, 0, None), None),

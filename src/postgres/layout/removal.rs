@@ -3,7 +3,7 @@
 use tokio_postgres::types::Type;
 
 use super::super::error::DatabaseError;
-use super::super::rows;
+use super::super::rows::SomeRows;
 use super::super::session::DatabaseSession;
 use super::{PublishTarget, actual, quote, remove_source};
 
@@ -56,7 +56,14 @@ pub async fn remove_some(
     let place = format!("{}.{}", quote(schema), quote(table));
     match key.is_empty() {
         true => Ok(0), // the key was dropped by other means: `leave` removes all at once
-        false => rows::remove_some(session, &place, &key.join(", "), source).await,
+        false => {
+            let some = SomeRows {
+                place: &place,
+                key: &key.join(", "),
+                condition: "",
+            };
+            some.remove(session, source).await
+        }
     }
 }
 

@@ -4,17 +4,21 @@
 //! every transaction that changes tables replaces. Both are known here too; where they differ, the database or the mirror was
 //! restored, and everything is compared (decision 0065).
 
+mod notes;
+mod requests;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::error::StoreError;
-use crate::model::{PublishName, SourceName, StreamName, Table, scalar};
+use crate::model::{PublishName, SourceName, StreamName, scalar};
 
+pub(super) use self::notes::{keep_claims, note_purge, note_purged_runs};
+pub use self::notes::{note_erasure, note_rename};
+pub use self::requests::{forget, note_removed, note_taken, request_rebuild, request_removal};
 pub use self::rows::{ChunkReader, PublishedChange, changed_chunks, chunks_as_of, oldest};
 
 /// How far a source is in a database.
@@ -39,8 +43,10 @@ pub struct PublishedSource {
     pub seen: i64,
     /// Whether a person wants everything compared, also if another mirror published the source.
     pub rebuild: bool,
-    /// Whether everything of the source is to be removed from the database, and then forgotten here.
+    /// Whether everything of the source is to be removed from the database.
     pub removal: bool,
+    /// When that was done. It is looked for from then on: a restored database has it again.
+    pub removed: Option<Timestamp>,
     /// When the database was asked last whether it has this revision.
     pub checked: Option<Timestamp>,
     /// When something was published last.
@@ -55,6 +61,13 @@ pub struct PublishedSource {
     pub message: Option<String>,
     /// The machine of the mirror that publishes the source instead of this one.
     pub claimed_by: Option<String>,
+}
+
+impl PublishedSource {
+    /// Whether the source is to be removed, and may be there.
+    pub fn leaves(&self) -> bool {
+        self.removal && self.removed.is_none()
+    }
 }
 
 /// How far a stream's tables are.
@@ -79,7 +92,7 @@ pub const UNKNOWN_REVISION: i64 = -1;
 pub type PublishedSources = BTreeMap<SourceName, PublishedSource>;
 
 const SOURCE_COLUMNS: &str = "claim, next_claim, revision, run, next_revision, next_run, rebuild, checked, \
-                              published, attempts, due, failed, message, removal, claimed_by, seen, former";
+                              published, attempts, due, failed, message, removal, claimed_by, seen, former, removed";
 
 /// Former claims that are remembered.
 const FORMER: usize = 100;
@@ -94,7 +107,24 @@ pub fn sources(
 ) -> Result<PublishedSources, StoreError> {
     let sql = format!("SELECT {SOURCE_COLUMNS}, source FROM rollbook_published WHERE publish = ?1");
     let found = connection.prepare_cached(&sql).and_then(|mut statement| {
-        let rows = statement.query_map([publish], |row| Ok((row.get(17)?, source_of(row)?)))?;
+        let rows = statement.query_map([publish], |row| Ok((row.get(18)?, source_of(row)?)))?;
+        rows.collect()
+    });
+    found.map_err(StoreError::sql("read what is published"))
+}
+
+/// How far all sources are in all databases.
+///
+/// # Errors
+/// When the mirror cannot be read.
+pub fn all_sources(
+    connection: &Connection,
+) -> Result<Vec<(PublishName, SourceName, PublishedSource)>, StoreError> {
+    let sql =
+        format!("SELECT {SOURCE_COLUMNS}, publish, source FROM rollbook_published ORDER BY 19, 20");
+    let found = connection.prepare_cached(&sql).and_then(|mut statement| {
+        let rows =
+            statement.query_map([], |row| Ok((row.get(18)?, row.get(19)?, source_of(row)?)))?;
         rows.collect()
     });
     found.map_err(StoreError::sql("read what is published"))
@@ -142,6 +172,7 @@ fn source_of(row: &Row<'_>) -> rusqlite::Result<PublishedSource> {
             let claims: String = row.get(16)?;
             claims.split_whitespace().map(str::to_owned).collect()
         },
+        removed: time(row.get(17)?),
     })
 }
 
@@ -158,7 +189,7 @@ pub fn save_source(
     let time = |time: Option<Timestamp>| time.map(scalar::to_canonical);
     let sql = format!(
         "INSERT INTO rollbook_published (publish, source, {SOURCE_COLUMNS}) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, NULL) \
          ON CONFLICT DO UPDATE SET claim = ?3, next_claim = ?4, revision = ?5, run = ?6, next_revision = ?7, next_run = ?8, \
          checked = ?10, published = ?11, attempts = ?12, due = ?13, failed = ?14, message = ?15, claimed_by = ?17, seen = ?18, \
          former = ?19"
@@ -189,72 +220,6 @@ pub fn save_source(
     saved
         .map(drop)
         .map_err(StoreError::sql("record what is published"))
-}
-
-/// Notes that a person wants everything of a source compared, now.
-///
-/// # Errors
-/// When the mirror cannot be written; the same holds for the two below.
-pub fn request_rebuild(
-    connection: &Connection,
-    publish: &PublishName,
-    source: &SourceName,
-) -> Result<(), StoreError> {
-    let sql = "INSERT INTO rollbook_published (publish, source, claim, revision, run, seen, rebuild, removal, attempts) \
-               VALUES (?1, ?2, '', 0, 0, 0, 1, 0, 0) ON CONFLICT DO UPDATE SET rebuild = 1, due = NULL";
-    let requested = connection.execute(sql, params![publish, source]);
-    requested
-        .map(drop)
-        .map_err(StoreError::sql("note what is to be compared"))
-}
-
-/// Notes that it is being compared.
-pub fn note_rebuilding(
-    connection: &Connection,
-    publish: &PublishName,
-    source: &SourceName,
-) -> Result<(), StoreError> {
-    let sql = "UPDATE rollbook_published SET rebuild = 0 WHERE publish = ?1 AND source = ?2";
-    let noted = connection.execute(sql, params![publish, source]);
-    noted
-        .map(drop)
-        .map_err(StoreError::sql("note what is compared"))
-}
-
-/// Notes that everything of a source is to be removed from a database. Returns whether anything is known of it there.
-pub fn request_removal(
-    connection: &Connection,
-    publish: &PublishName,
-    source: &SourceName,
-) -> Result<bool, StoreError> {
-    let sql =
-        "UPDATE rollbook_published SET removal = 1, due = NULL WHERE publish = ?1 AND source = ?2";
-    let requested = connection.execute(sql, params![publish, source]);
-    requested
-        .map(|rows| rows > 0)
-        .map_err(StoreError::sql("note what is to be removed"))
-}
-
-/// Takes the claims of another mirror over, which this one, restored from a backup, takes the place of. Its revision is not that of
-/// any transaction, so everything is compared.
-pub(super) fn keep_claims(connection: &Connection, from: &Path) -> Result<(), StoreError> {
-    let what = StoreError::sql("keep what names this mirror in published databases");
-    connection
-        .execute("ATTACH ?1 AS previous", [from.to_string_lossy()])
-        .map_err(&what)?;
-    let copied = connection.execute(
-        "INSERT OR REPLACE INTO rollbook_published \
-         (publish, source, claim, next_claim, former, revision, run, seen, rebuild, removal, attempts) \
-         SELECT publish, source, claim, next_claim, former, ?1, 0, 0, rebuild, removal, 0 FROM previous.rollbook_published",
-        [UNKNOWN_REVISION],
-    );
-    // An erasure that was not followed is not known by the backup's counts; it is noted for everything.
-    let noted = connection.execute_batch(
-        "INSERT OR REPLACE INTO rollbook_published_streams (publish, source, stream, definition, compare, erased, erasures) \
-         SELECT publish, source, stream, '', '', 0, 1 FROM previous.rollbook_published_streams",
-    );
-    let detached = connection.execute_batch("DETACH previous");
-    copied.map(drop).and(noted).and(detached).map_err(what)
 }
 
 /// How far a source's streams are.
@@ -328,94 +293,6 @@ pub fn forget_stream(
     let gone = connection.execute(sql, params![publish, source, stream]);
     gone.map(drop)
         .map_err(StoreError::sql("forget what is published no longer"))
-}
-
-/// Forgets a source that is published no longer.
-///
-/// # Errors
-/// When the mirror cannot be written.
-pub fn forget_source(
-    connection: &Connection,
-    publish: &PublishName,
-    source: &SourceName,
-) -> Result<(), StoreError> {
-    let what = StoreError::sql("forget what is published no longer");
-    for table in ["rollbook_published", "rollbook_published_streams"] {
-        let sql = format!("DELETE FROM {table} WHERE publish = ?1 AND source = ?2");
-        let gone = connection.execute(&sql, params![publish, source]);
-        gone.map_err(&what)?;
-    }
-    Ok(())
-}
-
-/// Notes that an erasure removed or changed rows of streams: their published tables are to be compared.
-///
-/// # Errors
-/// When the mirror cannot be written.
-pub fn note_erasure(
-    connection: &Connection,
-    streams: &[(SourceName, StreamName)],
-) -> Result<(), StoreError> {
-    let what = StoreError::sql("note what is to be erased elsewhere");
-    let sql = "UPDATE rollbook_published_streams SET erasures = erasures + 1 WHERE source = ?1 AND stream = ?2";
-    let mut statement = connection.prepare_cached(sql).map_err(&what)?;
-    for (source, stream) in streams {
-        statement.execute(params![source, stream]).map_err(&what)?;
-    }
-    // Under a name that a source had before its rename, which is not to be found in the mirror any more.
-    let sql = "UPDATE rollbook_published_streams AS one SET erasures = erasures + 1 WHERE ?1 AND EXISTS \
-               (SELECT 1 FROM rollbook_published WHERE publish = one.publish AND source = one.source AND removal)";
-    let noted = connection.execute(sql, [!streams.is_empty()]);
-    noted.map(drop).map_err(what)
-}
-
-/// A source has another name: what is published under the old one is to be removed, and the tables of the new one, if there
-/// are any, are to be compared.
-///
-/// # Errors
-/// When the mirror cannot be written.
-pub fn note_rename(
-    connection: &Connection,
-    old: &SourceName,
-    new: &SourceName,
-) -> Result<(), StoreError> {
-    let what = StoreError::sql("note what is published under another name");
-    for (sql, source) in [
-        (
-            "UPDATE rollbook_published SET removal = 1, due = NULL WHERE source = ?1",
-            old,
-        ),
-        // The runs of the old name are its own now.
-        (
-            "UPDATE rollbook_published SET seen = 0 WHERE source = ?1",
-            new,
-        ),
-        (
-            "UPDATE rollbook_published_streams SET compare = '' WHERE source = ?1",
-            new,
-        ),
-    ] {
-        connection.execute(sql, [source]).map_err(&what)?;
-    }
-    Ok(())
-}
-
-/// Notes that old versions are purged from which a database would have learned of removals: its tables are compared instead.
-pub(super) fn note_purge(
-    connection: &Connection,
-    table: &Table,
-    before: &str,
-) -> Result<(), StoreError> {
-    let sql = format!(
-        "UPDATE rollbook_published_streams AS stream SET erasures = erasures + 1 \
-         WHERE source = ?1 AND stream = ?2 AND EXISTS (SELECT 1 FROM {} AS past WHERE past._until < ?3 AND past._ended_run > \
-         (SELECT run FROM rollbook_published AS one WHERE one.publish = stream.publish AND one.source = stream.source))",
-        table.history_quoted()
-    );
-    let noted = connection.execute(&sql, params![table.source, table.stream, before]);
-    noted
-        .map(drop)
-        .map_err(StoreError::sql("note what is to be compared"))
 }
 
 /// The tables that may hold rows of erased people: publish, source and stream.
@@ -537,37 +414,4 @@ pub fn has_removed(
         statement.query_row(params![source, stream, after, through], |row| row.get(0))
     });
     found.map_err(StoreError::sql("read the run records"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::named;
-    use crate::store::Store;
-
-    /// The person's rows may still be under the old name, which the mirror does not have any more.
-    #[tokio::test]
-    async fn an_erasure_waits_for_what_is_to_be_removed() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(&folder.path().join("mirror.db")).expect("a mirror");
-        let noted = |connection: &mut Connection| {
-            let (publish, stream) = (named("district"), named("users"));
-            for source in ["old", "other", "new"] {
-                let (source, state) = (named(source), PublishedStream::default());
-                save_source(connection, &publish, &source, &PublishedSource::default())?;
-                save_stream(connection, &publish, (&source, &stream), &state)?;
-            }
-            note_rename(connection, &named("old"), &named("new"))?;
-            note_erasure(connection, &[])?;
-            assert_eq!(not_erased(connection)?, []);
-            note_erasure(connection, &[(named("new"), stream)])?;
-            let open = not_erased(connection)?.into_iter();
-            let open: Vec<String> = open.map(|(_, source, _)| source.to_string()).collect();
-            assert_eq!(open, ["new", "old"]);
-            forget_source(connection, &publish, &named("old"))?;
-            assert_eq!(not_erased(connection)?.len(), 1);
-            Ok(())
-        };
-        store.write(noted).await.expect("noted");
-    }
 }

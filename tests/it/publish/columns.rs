@@ -207,7 +207,7 @@ fn a_changed_key_waits_until_all_have_it() {
     sync(&two.own);
     let why = message(&two.own);
     assert!(
-        why.contains("other sources publish the table own_rows with another key"),
+        why.contains("other sources (other) publish the table own_rows with another key"),
         "{why}"
     );
     change(&two.vendor, 2);
@@ -219,4 +219,38 @@ fn a_changed_key_waits_until_all_have_it() {
     sync(&two.other);
     two.sync(3);
     two.assert_same("both have it");
+}
+
+/// The tables of another connector are not those of this one.
+#[test]
+fn another_connector_leaves_the_tables_of_the_one_before() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let vendor = vendor();
+    let installation = small(&vendor, "value = \"value : text\"\n");
+    publish(&installation, &database.url, "");
+    sync(&installation);
+    let tables = || {
+        let sql = "SELECT tablename FROM pg_tables WHERE schemaname = 'rollbook' AND tablename LIKE '%rows' ORDER BY 1";
+        database.query(sql).concat()
+    };
+    assert_eq!(tables(), ["own_rows"]);
+    let connector =
+        std::fs::read_to_string(installation.path("config/connectors/own.toml")).expect("read");
+    installation.write(
+        "config/connectors/other.toml",
+        &connector.replace("connector = \"own\"", "connector = \"other\""),
+    );
+    let file = "config/rollbook.toml";
+    let text = std::fs::read_to_string(installation.path(file)).expect("read");
+    installation.write(
+        file,
+        &text.replace("connector = \"own\"", "connector = \"other\""),
+    );
+    change(&vendor, 2);
+    sync(&installation);
+    assert_eq!(tables(), ["other_rows"], "{}", message(&installation));
+    let count = database.query("SELECT count(*) FROM rollbook.other_rows");
+    assert_eq!(count, [["20"]]);
+    assert_eq!(verify(&installation).code, Some(0));
 }

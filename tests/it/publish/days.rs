@@ -2,9 +2,13 @@
 
 use super::same::LeftOut;
 use super::school::{
-    assert_rows_but, assert_same_but, next_day, publishing, status, sync, sync_twice, vendor,
+    assert_rows, assert_rows_but, assert_same_but, next_day, publishing, status, sync, sync_twice,
+    vendor,
 };
+use crate::daemon::run_command;
 use crate::database::{Database, Server};
+use crate::installation::NO_TICK;
+use crate::service::Service;
 
 /// What the server was told in a database since a part of its log.
 fn told(server: &Server, database: &Database, since: usize) -> Vec<String> {
@@ -88,4 +92,36 @@ fn pgbouncer_may_stand_between() {
     assert_eq!(database.query(role), [["f"]]);
     let left = "SELECT count(*) FROM pg_prepared_xacts";
     assert_eq!(database.query(left), [["0"]]);
+}
+
+/// The service publishes by schedule, and not after each run; a command that runs once publishes now.
+#[test]
+fn a_schedule_decides_when_the_service_publishes() {
+    let Some(server) = Server::get() else { return };
+    let (vendor, database) = (vendor(), server.database());
+    let more = format!("schedule = \"{NO_TICK}\"\n");
+    let installation = publishing(&vendor, &database.url, &more);
+    sync(&installation);
+    assert_rows(&installation, &database, "by a command");
+    let before = status(&installation)["run"].as_i64();
+    let mut service = Service::start(installation, &[]);
+    service.expect("STATUS=next tick roster at ");
+    next_day(&vendor, 3);
+    let ran = run_command(&service, &["sync", "roster"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let shown = run_command(&service, &["publish", "status", "--json"]);
+    let shown: serde_json::Value = serde_json::from_str(&shown.out).expect("JSON");
+    assert_eq!(shown[0]["run"].as_i64(), before, "{shown}");
+    assert_eq!(shown[0]["lag_runs"], 1, "{shown}");
+    // A tick of every second is soon.
+    let (installation, _) = service.stop();
+    super::school::publish(&installation, &database.url, "schedule = \"* * * * * *\"\n");
+    let service = Service::start(installation, &[]);
+    let lag = || {
+        let shown = run_command(&service, &["publish", "status", "--json"]);
+        shown.out.contains("\"lag_runs\": 0") || shown.out.contains("\"lag_runs\":0")
+    };
+    service.until("its tick", lag);
+    let (installation, _) = service.stop();
+    assert_rows(&installation, &database, "by a tick");
 }

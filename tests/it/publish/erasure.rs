@@ -1,6 +1,7 @@
-//! People who are erased leave the published tables and their files, also if the database is down then, or goes back to before.
+//! People who are erased, and values that are masked, leave the published tables and their files, also if the database is down
+//! then, or goes back to before.
 
-use super::school::{assert_same, next_day, publishing, sync, sync_twice, vendor};
+use super::school::{assert_same, assert_same_but, next_day, publishing, sync, sync_twice, vendor};
 use crate::database::{Database, Server};
 use crate::installation::{Finished, Installation};
 use crate::people::key;
@@ -94,7 +95,8 @@ fn an_erasure_waits_for_a_database_that_is_down_or_goes_back() {
     server.backup();
     server.stop();
     let ran = erase(&installation);
-    let pending = "the published table of own.users in [publish.district]: not reached yet";
+    let pending =
+        "the published table of own.users in [publish.district]: no connection to the database";
     assert!(ran.code == Some(1) && ran.err.contains(pending), "{ran:?}");
     let list = installation.run(&["erase", "--list"]);
     assert!(list.out.contains("not finished"), "{list:?}");
@@ -118,4 +120,88 @@ fn an_erasure_waits_for_a_database_that_is_down_or_goes_back() {
         "from the files too"
     );
     assert_same(&installation, &database, "restored to before the erasure");
+}
+
+/// A mask changes the mirror's rows without a run.
+#[test]
+fn values_that_are_masked_later_leave_the_tables_and_the_old_versions() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let (_vendor, installation) = school(&database);
+    let clear = || {
+        let count = |stream: &&str| {
+            let sql = format!(
+                "SELECT count(*) FROM rollbook.own_{stream} WHERE given_name IN ('Another', 'Given 5')"
+            );
+            database.query(&sql)[0][0]
+                .parse::<usize>()
+                .expect("a number")
+        };
+        STREAMS.iter().map(count).sum::<usize>()
+    };
+    assert_eq!(clear(), 2);
+    let file = "jobs/roster.toml";
+    let text = std::fs::read_to_string(installation.path(file)).expect("read");
+    let mask = "[stream.users]\npseudonymise = [\"given_name\"]\n";
+    installation.write(file, &(text + mask));
+    let before = server.log().len();
+    sync(&installation);
+    assert_eq!(clear(), 0);
+    for stream in STREAMS {
+        let vacuum = format!("VACUUM \"rollbook\".\"own_{stream}\"");
+        let log = server.log();
+        let mut told = log[before..]
+            .lines()
+            .filter(|line| line.contains(&format!("@{} ", database.name)));
+        assert!(told.any(|line| line.contains(&vacuum)), "{vacuum}");
+    }
+    assert_same(&installation, &database, "masked");
+}
+
+/// A stream without old versions: the row is nowhere in the mirror, and in the database as long as that is away.
+#[test]
+fn who_left_while_the_database_was_away_leaves_its_files_too() {
+    let Some(mut server) = Server::own() else {
+        return;
+    };
+    let database = server.database();
+    let vendor = vendor();
+    let installation = publishing(&vendor, &database.url, "");
+    let file = "jobs/roster.toml";
+    let text = std::fs::read_to_string(installation.path(file)).expect("read");
+    let without = "[stream.enrollments]\nhistory = \"off\"\n[stream.users]\nhistory = \"off\"\n";
+    installation.write(file, &(text + without));
+    sync(&installation);
+    server.stop();
+    let is_theirs = |row: &serde_json::Value| row.to_string().contains(&pupil());
+    let enrolled = key(6);
+    let is_enrolled = |row: &serde_json::Value| row.to_string().contains(&enrolled);
+    vendor.edit("enrollments", |rows| {
+        rows.retain(|row| !is_theirs(row) && !is_enrolled(row))
+    });
+    vendor.edit("users", |rows| rows.retain(|row| !is_theirs(row)));
+    sync_twice(&installation);
+    // Somebody else is erased; that the other one is still there is not known of a row.
+    let ran = installation.run(&["erase", "own_orgs", &orgs(&installation), "--yes"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    for stream in ["own.users", "own.enrollments"] {
+        let pending = format!("the published table of {stream} in [publish.district]");
+        assert!(ran.err.contains(&pending), "{stream}: {ran:?}");
+    }
+    let before = server.log().len();
+    server.start();
+    sync(&installation);
+    let log = server.log();
+    for stream in ["users", "enrollments"] {
+        let vacuum = format!("VACUUM \"rollbook\".\"own_{stream}\"");
+        assert!(log[before..].contains(&vacuum), "{vacuum}");
+    }
+    let left = ["users_history", "enrollments_history"];
+    assert_same_but(&installation, &database, &left, "at last");
+}
+
+/// The key of a row of another table.
+fn orgs(installation: &Installation) -> String {
+    let sql = "SELECT min(sourced_id) FROM own_orgs";
+    crate::queries::one(&installation.mirror(), sql)
 }

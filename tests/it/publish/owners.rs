@@ -1,4 +1,4 @@
-//! Two mirrors that have a source of the same name: one of them publishes it.
+//! Who may write what: of two mirrors that have a source of the same name one publishes it, and tables of others stay as they are.
 
 use super::school::{
     USERS, assert_same, message, next_day, publishing, status, sync, vendor, verify,
@@ -60,4 +60,63 @@ fn another_mirror_is_refused_until_a_person_moves_the_source() {
     assert_same(other, &database, "it stays");
     let counted = database.query("SELECT count(*) FROM rollbook.own_users");
     assert!(counted[0][0].parse::<usize>().expect("a number") >= USERS);
+}
+
+#[test]
+fn a_table_of_another_program_is_not_touched() {
+    let Some(server) = Server::get() else { return };
+    let (vendor, database) = (vendor(), server.database());
+    database
+        .execute("CREATE SCHEMA rollbook; CREATE TABLE rollbook.own_users AS SELECT 1 AS theirs");
+    let installation = publishing(&vendor, &database.url, "");
+    sync(&installation);
+    let why = message(&installation);
+    assert!(
+        why.contains("there is a table own_users that Rollbook did not make"),
+        "{why}"
+    );
+    let theirs = database.query("SELECT * FROM rollbook.own_users");
+    assert_eq!(theirs, [["1"]]);
+    database.execute("DROP TABLE rollbook.own_users");
+    sync(&installation);
+    assert_same(&installation, &database, "it is gone");
+}
+
+#[test]
+fn a_view_of_another_program_in_the_place_of_a_table_is_not_touched() {
+    let Some(server) = Server::get() else { return };
+    let (vendor, database) = (vendor(), server.database());
+    database
+        .execute("CREATE SCHEMA rollbook; CREATE VIEW rollbook.own_users AS SELECT 1 AS theirs");
+    let installation = publishing(&vendor, &database.url, "");
+    sync(&installation);
+    let why = message(&installation);
+    assert!(
+        why.contains("relation \"own_users\" already exists; another program made it"),
+        "{why}"
+    );
+    database.execute("DROP VIEW rollbook.own_users");
+    sync(&installation);
+    assert_same(&installation, &database, "it is gone");
+}
+
+#[test]
+fn tables_of_a_newer_version_are_left_alone() {
+    let Some(server) = Server::get() else { return };
+    let (vendor, database) = (vendor(), server.database());
+    let installation = publishing(&vendor, &database.url, "");
+    sync(&installation);
+    database.execute("INSERT INTO rollbook.rollbook_layout VALUES (99)");
+    next_day(&vendor, 3);
+    sync(&installation);
+    let why = message(&installation);
+    assert!(
+        why.contains("a newer rollbook made the tables (version 99)"),
+        "{why}"
+    );
+    let verified = verify(&installation);
+    assert!(verified.err.contains("version 99"), "{verified:?}");
+    database.execute("DELETE FROM rollbook.rollbook_layout WHERE version = 99");
+    sync(&installation);
+    assert_same(&installation, &database, "the same version");
 }
