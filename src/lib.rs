@@ -52,6 +52,7 @@ pub mod model;
 pub mod oneroster;
 pub mod output;
 pub mod permissions;
+#[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod program;
 pub mod replacement;

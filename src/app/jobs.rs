@@ -6,7 +6,8 @@ use crate::connector::api::StreamSpec;
 use crate::connector::columns::Column;
 use crate::connector::mask::PseudonymKey;
 use crate::model::row::Kind;
-use crate::model::{History, JobName, Retain};
+use crate::model::{History, JobName};
+use crate::setup::tables;
 use crate::setup::tables::history;
 use crate::setup::{JobSetup, Setup, lookups};
 use crate::store::fitting::{self, Layout};
@@ -103,7 +104,7 @@ fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
     });
     StreamJob {
         table: Arc::new(spec.table(&job.source, history)),
-        retain: retain(job, spec),
+        retain: tables::retain(job, spec),
         parents: parents.collect(),
         mode: options.and_then(|options| options.mode),
         history,
@@ -118,15 +119,6 @@ fn stream(setup: &Setup, job: &JobSetup, spec: &Arc<StreamSpec>) -> StreamJob {
         references: references(setup, job, spec),
         spec: Arc::clone(spec),
     }
-}
-
-/// How long a job keeps the rows of a stream after a date of their own.
-pub fn retain(job: &JobSetup, spec: &StreamSpec) -> Option<Retain> {
-    let rule = job.config.stream.get(&spec.name)?.retain.as_ref()?;
-    Some(Retain {
-        column: spec.column(rule.column.as_ref())?,
-        length: rule.length.0,
-    })
 }
 
 /// Columns with one key of another stream that the source's jobs mirror. A list of keys is not checked.

@@ -1,6 +1,5 @@
 //! Maintenance of the mirror as configured: purging, and the scheduled backup.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,9 +7,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{App, jobs};
+use super::App;
 use crate::daemon::Entry;
-use crate::model::{EntryName, Outcome, Retain, SourceName, StreamName, Table, scalar};
+use crate::model::{EntryName, Outcome, SourceName, StreamName, scalar};
 use crate::setup::files::BackupConfig;
 use crate::setup::{Setup, beside, tables};
 use crate::store::maintenance::{self, Backup, BackupInput};
@@ -169,7 +168,7 @@ impl App {
     /// is tried again after the next run.
     async fn purge_points(&self, setup: &Arc<Setup>, now: Timestamp) -> Result<bool, StoreError> {
         let mut is_done = true;
-        for (table, retain) in series(setup) {
+        for (table, retain) in tables::series(setup) {
             if !purge::points_due(&*self.store().reader()?, &table, now)? {
                 continue;
             }
@@ -202,33 +201,4 @@ impl App {
         }
         Ok(is_done)
     }
-}
-
-/// The column by which points of a time series are kept for a time.
-pub(super) fn retained(setup: &Setup, table: &Table) -> Option<usize> {
-    let series = series(setup).into_iter();
-    let mut columns = series.filter(|(one, _)| one.name() == table.name());
-    let (whole, retain) = columns.next()?;
-    let name = &whole.columns[retain.column].name;
-    table.columns.iter().position(|column| column.name == *name)
-}
-
-/// The tables of time series whose points are kept for a time.
-fn series(setup: &Setup) -> Vec<(Table, Retain)> {
-    let mut series: BTreeMap<String, (Table, Option<Retain>)> = BTreeMap::new();
-    for job in setup.jobs.values() {
-        for spec in job.streams.iter().filter(|spec| spec.window.is_some()) {
-            let retain = jobs::retain(job, spec);
-            let table = spec.table(&job.source, tables::history(setup, job, spec));
-            let known = series.entry(table.name()).or_insert((table, retain));
-            // Of two jobs, the one that keeps points for longer counts, or that keeps all.
-            known.1 = known.1.zip(retain).map(|(one, other)| Retain {
-                length: one.length.max(other.length),
-                ..one
-            });
-        }
-    }
-    let kept = series.into_values();
-    kept.filter_map(|(table, retain)| Some((table, retain?)))
-        .collect()
 }

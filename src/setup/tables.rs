@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::checked::{JobSetup, Setup};
 use super::lookups;
 use crate::connector::api::StreamSpec;
-use crate::model::{History, SourceName, StreamName, Table};
+use crate::model::{History, Retain, SourceName, StreamName, Table};
 use crate::store::fitting::Layout;
 use crate::store::unconfigured::Configured;
 
@@ -72,4 +72,42 @@ pub fn configured(setup: &Setup) -> Configured {
         names.map(|name| (source.clone(), name)).collect::<Vec<_>>()
     };
     setup.jobs.values().flat_map(streams).collect()
+}
+
+/// How long a job keeps the rows of a stream after a date of their own.
+pub fn retain(job: &JobSetup, spec: &StreamSpec) -> Option<Retain> {
+    let rule = job.config.stream.get(&spec.name)?.retain.as_ref()?;
+    Some(Retain {
+        column: spec.column(rule.column.as_ref())?,
+        length: rule.length.0,
+    })
+}
+
+/// The column by which points of a time series are kept for a time.
+pub fn retained(setup: &Setup, table: &Table) -> Option<usize> {
+    let series = series(setup).into_iter();
+    let mut columns = series.filter(|(one, _)| one.name() == table.name());
+    let (whole, retain) = columns.next()?;
+    let name = &whole.columns[retain.column].name;
+    table.columns.iter().position(|column| column.name == *name)
+}
+
+/// The tables of time series whose points are kept for a time.
+pub fn series(setup: &Setup) -> Vec<(Table, Retain)> {
+    let mut series: BTreeMap<String, (Table, Option<Retain>)> = BTreeMap::new();
+    for job in setup.jobs.values() {
+        for spec in job.streams.iter().filter(|spec| spec.window.is_some()) {
+            let retain = retain(job, spec);
+            let table = spec.table(&job.source, history(setup, job, spec));
+            let known = series.entry(table.name()).or_insert((table, retain));
+            // Of two jobs, the one that keeps points for longer counts, or that keeps all.
+            known.1 = known.1.zip(retain).map(|(one, other)| Retain {
+                length: one.length.max(other.length),
+                ..one
+            });
+        }
+    }
+    let kept = series.into_values();
+    kept.filter_map(|(table, retain)| Some((table, retain?)))
+        .collect()
 }

@@ -1,12 +1,12 @@
 //! Removing a source from a database: after a rename, or because an admin moves a school out. It is worked off like what is
 //! to be published, so that it is done at last if the database is away now.
 
+use super::connect;
 use super::pass::PublishPass;
 use super::pass_error::{PassError, overtaken};
 use super::standing::is_own;
-use super::{connect, tables_of, unknown_publish};
-use crate::app::{AdminResponse, App};
-use crate::document::suggest::joined;
+use crate::app::publish::requests::nothing_published;
+use crate::app::publish::{PublishedRows, unknown_publish};
 use crate::model::{PublishName, SourceName};
 use crate::postgres::fence::{self, Fence};
 use crate::postgres::layout::removal;
@@ -14,35 +14,6 @@ use crate::setup::Setup;
 use crate::setup::files::Secrets;
 use crate::store::database::reader;
 use crate::store::published;
-
-/// What a database has of a source, before an admin removes it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PublishedRows {
-    /// Its tables.
-    pub tables: u64,
-    /// Their rows of the source.
-    pub rows: u64,
-}
-
-/// Why the configuration does not let a source be removed from a database: it would be published again.
-pub fn still_published(setup: &Setup, name: &PublishName, source: &SourceName) -> Option<String> {
-    let config = setup.config.publish.get(name)?;
-    let tables = tables_of(setup, config).remove(source)?;
-    let tables: Vec<String> = tables.iter().map(|table| table.name()).collect();
-    let first = match &config.tables {
-        Some(_) => format!(
-            "remove {} from `tables` of [publish.{name}]",
-            joined(tables.iter().map(String::as_str))
-        ),
-        None => format!(
-            "list in `tables` of [publish.{name}] what stays published, or remove the jobs that read {source}"
-        ),
-    };
-    Some(format!(
-        "{source} is still published to {name}: {first}, load that (`systemctl reload rollbook`), and run this again; \
-         nothing was removed"
-    ))
-}
 
 /// What a database has of a source, which may be nothing if this mirror knows of it.
 ///
@@ -177,79 +148,4 @@ impl PublishPass<'_> {
         })
         .await
     }
-}
-
-impl App {
-    /// Marks a source that is published no longer, so that everything of it is removed from the database.
-    ///
-    /// # Errors
-    /// When it would be published again, this mirror never published it, or the mirror cannot be written.
-    pub(in crate::app) async fn remove_published(
-        &self,
-        name: &PublishName,
-        source: &SourceName,
-    ) -> Result<AdminResponse, AdminResponse> {
-        let setup = self.setup();
-        if !setup.config.publish.contains_key(name) {
-            let unknown = unknown_publish(&setup, name.as_str());
-            return Err(AdminResponse::Refused(unknown));
-        }
-        if let Some(why) = still_published(&setup, name, source) {
-            return Err(AdminResponse::Refused(why));
-        }
-        let (database, leaving) = (name.clone(), source.clone());
-        let request =
-            move |connection: &mut _| published::request_removal(connection, &database, &leaving);
-        if !self.store().write(request).await? {
-            return Err(AdminResponse::Refused(nothing_published(name, source)));
-        }
-        self.publish_wake.notify_one();
-        Ok(AdminResponse::RemovingPublished)
-    }
-}
-
-impl App {
-    /// Forgets what this mirror has published of sources, which stays there. Erasures wait for it no longer.
-    ///
-    /// # Errors
-    /// When the configuration publishes one of them, nothing is known of them, or the mirror cannot be written.
-    pub(in crate::app) async fn forget_published(
-        &self,
-        name: &PublishName,
-        only: Option<&SourceName>,
-    ) -> Result<AdminResponse, AdminResponse> {
-        let setup = self.setup();
-        let known = published::sources(&*self.store().reader()?, name)?;
-        let known = known.into_keys();
-        let sources: Vec<SourceName> = known
-            .filter(|source| only.is_none_or(|only| only == source))
-            .collect();
-        let why = match only {
-            _ if !sources.is_empty() => sources
-                .iter()
-                .find_map(|source| still_published(&setup, name, source)),
-            Some(source) => Some(nothing_published(name, source)),
-            None => Some(unknown_publish(&setup, name.as_str())),
-        };
-        if let Some(why) = why {
-            return Err(AdminResponse::Refused(why));
-        }
-        let (database, gone) = (name.clone(), sources.clone());
-        let forget = move |connection: &mut _| {
-            for source in &gone {
-                published::forget(connection, &database, source)?;
-            }
-            Ok(())
-        };
-        self.store().write(forget).await?;
-        self.continue_published_erasures().await;
-        Ok(AdminResponse::ForgotPublished { sources })
-    }
-}
-
-/// What to say of a source that this mirror never published.
-fn nothing_published(name: &PublishName, source: &SourceName) -> String {
-    format!(
-        "nothing of a source {source} is published to {name}; `rollbook publish status` lists what is"
-    )
 }

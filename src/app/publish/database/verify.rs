@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::chunks::ChunkReading;
 use super::pass_error::PassError;
-use super::{connect, tables_of, target};
+use super::{connect, target};
+use crate::app::publish::{PublishVerification, TableDifference, tables_of};
 use crate::model::published::{PublishedPart, PublishedTable};
 use crate::model::{PublishName, SourceName, Table};
 use crate::postgres::layout::{self, PublishTarget, TargetTable};
@@ -15,46 +16,6 @@ use crate::setup::Setup;
 use crate::setup::files::{PublishConfig, Secrets};
 use crate::store::database::reader;
 use crate::store::published::{self, chunks_as_of};
-
-/// What was found of a table.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct TableDifference {
-    /// The table in the database.
-    pub table: String,
-    /// Rows of the mirror.
-    pub rows: u64,
-    /// Rows of the source in the database.
-    pub published: u64,
-    /// Rows of the mirror that are not there.
-    pub missing: u64,
-    /// Rows that are there with other values.
-    pub different: u64,
-    /// Rows there that the mirror does not have.
-    pub extra: u64,
-    /// Rows of the mirror that cannot be there, because their keys are too long for an index.
-    pub left_out: u64,
-}
-
-impl TableDifference {
-    /// Whether the table has what the mirror has.
-    pub fn is_same(&self) -> bool {
-        self.missing + self.different + self.extra == 0
-    }
-}
-
-/// What was found of a source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PublishVerification {
-    /// It cannot be compared, and why.
-    Unknown(String),
-    /// Its tables as they are after this run.
-    Compared {
-        /// The run.
-        run: i64,
-        /// The tables.
-        tables: Vec<TableDifference>,
-    },
-}
 
 /// What a comparison needs.
 struct MirrorComparison<'a> {

@@ -6,15 +6,14 @@ use super::chunks::ChunkReading;
 use super::pass_error::{PassError, overtaken};
 use super::random::new_revision;
 use crate::app::App;
-use crate::app::maintenance::retained;
 use crate::model::published::{PublishedPart, PublishedTable, RowChunk};
 use crate::model::{ConnectorName, PublishName, SourceName, StreamName, Table};
 use crate::postgres::DatabaseSession;
 use crate::postgres::fence::{self, HeldFence, NextRevision};
 use crate::postgres::layout::{self, PublishTarget, TargetTable};
 use crate::postgres::rows::SourceRows;
-use crate::setup::Setup;
 use crate::setup::files::PublishConfig;
+use crate::setup::{Setup, tables};
 use crate::store::published::{
     self, PublishedChange, PublishedSource, PublishedStream, changed_chunks, oldest,
 };
@@ -366,7 +365,8 @@ impl<'a> PublishPass<'a> {
         if known.purged == purged || purged.is_none() {
             return Ok(());
         }
-        let time = retained(self.setup, table).map(|column| table.columns[column].name.clone());
+        let time =
+            tables::retained(self.setup, table).map(|column| table.columns[column].name.clone());
         let mut removals = Vec::new();
         for target in self.targets(table).await? {
             let column = match (target.table.part, &time) {

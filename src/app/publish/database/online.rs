@@ -1,27 +1,13 @@
 //! `rollbook check` for databases: is the address one, and may its user make the tables? It changes nothing there.
 
 use futures_util::future::join_all;
-use serde::Serialize;
 
 use super::{address, connect};
-use crate::model::PublishName;
+use crate::app::publish::DatabaseCheck;
 use crate::postgres::survey::survey;
 use crate::postgres::{Address, DatabaseError};
 use crate::setup::Setup;
 use crate::setup::files::{PublishConfig, Secrets};
-
-/// What was found of a database.
-#[derive(Debug, Serialize)]
-pub struct DatabaseCheck {
-    /// The database.
-    pub publish: PublishName,
-    /// Its hosts, as far as the address can be read.
-    pub host: Option<String>,
-    /// The version of the server that answered.
-    pub version: Option<String>,
-    /// What keeps streams from being published.
-    pub problems: Vec<String>,
-}
 
 /// Why the address of a database cannot be used, without a word of it.
 pub fn unusable_database(url: &str) -> Option<String> {
@@ -60,18 +46,4 @@ async fn surveyed(
     let session = connect(secrets, config).await?;
     let found = survey(&session, &config.schema, config.reader.as_deref()).await?;
     Ok((found.version, found.obstacles))
-}
-
-impl DatabaseCheck {
-    /// One line: what answered, or what is wrong.
-    pub fn line(&self) -> String {
-        let name = &self.publish;
-        let host = self.host.as_deref().unwrap_or("?");
-        match (&self.version, self.problems.as_slice()) {
-            (Some(version), []) => format!(
-                "publish {name}: {host} has PostgreSQL {version}, and its user may make the tables"
-            ),
-            (_, problems) => format!("publish {name}: {host}: {}", problems.join("; ")),
-        }
-    }
 }

@@ -1,0 +1,78 @@
+//! What a program says of databases that was built without the feature `postgres`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{DatabaseCheck, PublishVerification, PublishedRows};
+use crate::app::App;
+use crate::model::{PublishName, SourceName, Table};
+use crate::setup::Setup;
+use crate::setup::files::{PublishConfig, Secrets};
+use crate::store::StoreError;
+
+const WITHOUT: &str = "this rollbook was built without `postgres`: use that of the package, or `cargo build --release --features postgres`";
+
+impl App {
+    /// Publishes nothing.
+    pub(super) async fn publish_to(
+        &self,
+        _setup: &Setup,
+        name: &PublishName,
+        _config: &PublishConfig,
+        _due: Vec<(SourceName, Option<Vec<Table>>)>,
+    ) -> Result<Option<Duration>, StoreError> {
+        tracing::warn!(publish = %name, "nothing is published: {WITHOUT}");
+        Ok(Some(Duration::from_secs(24 * 60 * 60)))
+    }
+}
+
+/// Why no address can be used.
+pub fn unusable_database(_url: &str) -> Option<String> {
+    Some(WITHOUT.to_owned())
+}
+
+/// No hosts.
+pub fn database_host(_config: &PublishConfig, _secrets: &Secrets) -> Option<String> {
+    None
+}
+
+/// Connects to no database.
+pub async fn check_databases(setup: &Setup, _secrets: &Secrets) -> Vec<DatabaseCheck> {
+    let databases = setup.config.publish.keys();
+    let check = |name: &PublishName| DatabaseCheck {
+        publish: name.clone(),
+        host: None,
+        version: None,
+        problems: vec![WITHOUT.to_owned()],
+    };
+    databases.map(check).collect()
+}
+
+/// Counts nothing.
+///
+/// # Errors
+/// Always.
+pub async fn published_rows(
+    _setup: &Setup,
+    _secrets: &Secrets,
+    _mirror: &Path,
+    _name: &PublishName,
+    _source: &SourceName,
+) -> Result<PublishedRows, String> {
+    Err(WITHOUT.to_owned())
+}
+
+/// Compares nothing.
+///
+/// # Errors
+/// Always.
+pub async fn verify_published(
+    _setup: &Setup,
+    _secrets: &Secrets,
+    _mirror: &Path,
+    _name: &PublishName,
+    _only: Option<&SourceName>,
+) -> Result<BTreeMap<SourceName, PublishVerification>, String> {
+    Err(WITHOUT.to_owned())
+}
