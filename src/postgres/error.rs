@@ -22,7 +22,7 @@ pub enum DatabaseError {
     Refused {
         /// SQLSTATE.
         code: String,
-        /// Its words where they hold no value, and what to do.
+        /// What it said where that holds no value, and what to do.
         message: String,
     },
     /// Other sources publish a table with another key.

@@ -8,6 +8,7 @@ pub mod address;
 pub mod error;
 pub mod fence;
 pub mod layout;
+pub mod named_rows;
 pub mod rows;
 pub mod session;
 pub mod survey;

@@ -11,6 +11,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::error::DatabaseError;
 use super::layout::TargetTable;
+use super::named_rows::NamedRows;
 use super::session::{DatabaseSession, Parameter};
 use super::values::storable;
 use super::{literal, quote};
@@ -18,9 +19,6 @@ use crate::model::published::{RowChunk, SOURCE_COLUMN};
 
 /// Bytes of a key: an entry of an index has room for 2,704, and for each column some are needed that are not of the value.
 const LONGEST_KEY: usize = 2_500;
-
-/// Rows that one statement removes where all of a source are removed.
-const REMOVED_AT_ONCE: u32 = 20_000;
 
 /// The rows of a source in a table.
 #[derive(Clone, Copy)]
@@ -57,7 +55,7 @@ pub struct KeyRange<'a> {
 
 impl SourceRows<'_> {
     fn place(&self) -> String {
-        format!("{}.{}", quote(self.schema), quote(&self.table.name))
+        self.named().place()
     }
 
     /// The rows of a chunk whose keys fit into an index.
@@ -207,22 +205,6 @@ impl SourceRows<'_> {
         })
     }
 
-    /// How many rows the source has in the table.
-    pub async fn count(&self) -> Result<u64, DatabaseError> {
-        let sql = format!(
-            "SELECT count(*) FROM {} WHERE {SOURCE_COLUMN} = $1",
-            self.place()
-        );
-        let rows = self
-            .session
-            .query(&sql, &[(&self.source, Type::TEXT)])
-            .await?;
-        let count = rows.first().map(|row| row.get::<_, i64>(0));
-        Ok(count
-            .and_then(|count| u64::try_from(count).ok())
-            .unwrap_or_default())
-    }
-
     /// Removes some rows whose column is before a value, or some of all where there is none; 0 when none is left.
     pub async fn remove_some_before(
         &self,
@@ -246,17 +228,17 @@ impl SourceRows<'_> {
 
     async fn remove_some_where(&self, condition: &str) -> Result<u64, DatabaseError> {
         let key = self.names(&self.table.table.key, "");
-        let some = SomeRows {
-            place: &self.place(),
-            key: &key,
-            condition,
-        };
-        some.remove(self.session, self.source).await
+        self.named().remove_some(&key, condition).await
     }
 
-    /// Frees the room of removed rows of all sources: they stay in the files until then.
-    pub async fn vacuum(&self) -> Result<(), DatabaseError> {
-        self.session.long(&format!("VACUUM {}", self.place())).await
+    /// The same rows, by the name of the table alone.
+    pub fn named(&self) -> NamedRows<'_> {
+        NamedRows {
+            session: self.session,
+            schema: self.schema,
+            table: &self.table.name,
+            source: self.source,
+        }
     }
 
     async fn execute(
@@ -338,41 +320,6 @@ impl SourceRows<'_> {
             values.iter().map(value).collect()
         };
         columns.iter().zip(values).map(of_column).collect()
-    }
-}
-
-/// Rows of a table that are removed some at a time.
-pub(super) struct SomeRows<'a> {
-    /// The table.
-    pub place: &'a str,
-    /// The columns of the key, with commas.
-    pub key: &'a str,
-    /// A further condition, which begins with ` AND`.
-    pub condition: &'a str,
-}
-
-impl SomeRows<'_> {
-    /// Removes some rows of a source, those with the first keys; 0 when none is left.
-    pub async fn remove(
-        &self,
-        session: &DatabaseSession,
-        source: &str,
-    ) -> Result<u64, DatabaseError> {
-        let Self {
-            place,
-            key,
-            condition,
-        } = self;
-        let rows = format!("FROM {place} WHERE {SOURCE_COLUMN} = $1{condition}");
-        let some = format!(
-            "DELETE {rows} AND ({key}) <= (SELECT {key} {rows} ORDER BY {key} OFFSET {REMOVED_AT_ONCE} LIMIT 1)"
-        );
-        let source = [(&source as _, Type::TEXT)];
-        match session.execute(&some, &source).await? {
-            // There are fewer.
-            0 => session.execute(&format!("DELETE {rows}"), &source).await,
-            removed => Ok(removed),
-        }
     }
 }
 

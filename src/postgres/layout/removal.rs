@@ -3,7 +3,7 @@
 use tokio_postgres::types::Type;
 
 use super::super::error::DatabaseError;
-use super::super::rows::SomeRows;
+use super::super::named_rows::NamedRows;
 use super::super::session::DatabaseSession;
 use super::{PublishTarget, actual, quote, remove_source};
 
@@ -25,67 +25,31 @@ pub async fn tables(
 }
 
 /// How many rows a table has of a source; 0 where the table was dropped by other means.
-pub async fn count(
-    session: &DatabaseSession,
-    schema: &str,
-    (table, source): (&str, &str),
-) -> Result<u64, DatabaseError> {
-    if actual(session, schema, table).await?.is_none() {
-        return Ok(0);
+pub async fn count(rows: NamedRows<'_>) -> Result<u64, DatabaseError> {
+    match actual(rows.session, rows.schema, rows.table).await? {
+        Some(_) => rows.count().await,
+        None => Ok(0),
     }
-    let sql = format!(
-        "SELECT count(*) FROM {}.{} WHERE source = $1",
-        quote(schema),
-        quote(table)
-    );
-    let rows = session.query(&sql, &[(&source, Type::TEXT)]).await?;
-    let count: Option<i64> = rows.first().map(|row| row.get(0));
-    Ok(count.map_or(0, i64::unsigned_abs))
 }
 
 /// Removes some rows of a source from a table; 0 when none is left.
-pub async fn remove_some(
-    session: &DatabaseSession,
-    schema: &str,
-    (table, source): (&str, &str),
-) -> Result<u64, DatabaseError> {
-    let Some(found) = actual(session, schema, table).await? else {
-        return Ok(0);
-    };
-    let key: Vec<String> = found.key.iter().map(|column| quote(column)).collect();
-    let place = format!("{}.{}", quote(schema), quote(table));
+pub async fn remove_some(rows: NamedRows<'_>) -> Result<u64, DatabaseError> {
+    let found = actual(rows.session, rows.schema, rows.table).await?;
+    let key = found.map(|found| found.key).unwrap_or_default();
+    let key: Vec<String> = key.iter().map(|column| quote(column)).collect();
     match key.is_empty() {
-        true => Ok(0), // the key was dropped by other means: `leave` removes all at once
-        false => {
-            let some = SomeRows {
-                place: &place,
-                key: &key.join(", "),
-                condition: "",
-            };
-            some.remove(session, source).await
-        }
+        true => Ok(0), // dropped by other means, or its key was: `leave` removes all at once
+        false => rows.remove_some(&key.join(", "), "").await,
     }
 }
 
-/// Removes a source from a table, and the table if no other source has it. Returns whether it is still there. Works in the
-/// caller's transaction.
+/// Removes a source from a table, and the table if no other source has it. Works in the caller's transaction.
 pub async fn leave(
     session: &DatabaseSession,
     target: &PublishTarget,
     (table, source): (&str, &str),
-) -> Result<bool, DatabaseError> {
+) -> Result<(), DatabaseError> {
     super::lock(session, &target.schema).await?;
     let is_there = actual(session, &target.schema, table).await?.is_some();
-    remove_source(session, target, (source, table), is_there).await?;
-    Ok(actual(session, &target.schema, table).await?.is_some())
-}
-
-/// Frees the room of rows that were removed from a table.
-pub async fn vacuum(
-    session: &DatabaseSession,
-    schema: &str,
-    table: &str,
-) -> Result<(), DatabaseError> {
-    let place = format!("{}.{}", quote(schema), quote(table));
-    session.long(&format!("VACUUM {place}")).await
+    remove_source(session, target, (source, table), is_there).await
 }

@@ -58,7 +58,7 @@ pub fn chunks_as_of(
         PublishedPart::History => {
             let all = ended(table, published, "_ended_run <= ?1");
             format!(
-                "SELECT * FROM ({all}){}",
+                "SELECT * FROM ({all}) WHERE true{}",
                 behind(published, after.is_some())
             )
         }
@@ -213,7 +213,7 @@ fn names(published: &PublishedTable, of: &str) -> String {
 fn live_as_of(table: &Table, published: &PublishedTable, has_start: bool) -> String {
     let names = names(published, "");
     let now = table.quoted();
-    let start = behind(published, has_start).replace(" WHERE ", " AND ");
+    let start = behind(published, has_start);
     if !table.history {
         // The parameter is used so that its number stays the same.
         return format!("SELECT {names} FROM {now} WHERE ?1 IS NOT NULL{start}");
@@ -240,7 +240,7 @@ fn ended(table: &Table, published: &PublishedTable, condition: &str) -> String {
     )
 }
 
-/// ` WHERE (key) > (?2, …)`.
+/// ` AND (key) > (?2, …)`.
 fn behind(published: &PublishedTable, has_start: bool) -> String {
     if !has_start {
         return String::new();
@@ -254,11 +254,7 @@ fn behind(published: &PublishedTable, has_start: bool) -> String {
         .zip(key)
         .map(|(number, _)| format!("?{number}"))
         .collect();
-    format!(
-        " WHERE ({}) > ({})",
-        names.join(", "),
-        parameters.join(", ")
-    )
+    format!(" AND ({}) > ({})", names.join(", "), parameters.join(", "))
 }
 
 /// A value of a key, from the text of a chunk.

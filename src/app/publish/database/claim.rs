@@ -1,33 +1,33 @@
 //! Whether this mirror publishes a source, and taking the source with a new claim.
 
+use super::ownership::{Ownership, ownership};
 use super::pass::PublishPass;
 use super::pass_error::{PassError, overtaken};
 use super::random::new_claim;
-use super::standing::{Standing, standing};
 use crate::postgres::fence::{self, Fence, NewClaim};
 use crate::store::published::{self, PublishedStream};
 use crate::store::queries::Reader;
 
 impl PublishPass<'_> {
     /// Makes sure that this mirror publishes the source, and that the database has what was left there.
-    pub(super) async fn find_standing(&mut self) -> Result<(), PassError> {
+    pub(super) async fn find_ownership(&mut self) -> Result<(), PassError> {
         let known = published::source(&*self.app.store().reader()?, self.name, self.source)?;
         let found = fence::find(self.session, &self.target.schema, self.source.as_str()).await?;
-        let standing = standing(known.as_ref(), found.as_ref());
+        let ownership = ownership(known.as_ref(), found.as_ref());
         self.state = known.unwrap_or_default();
-        match (standing, found) {
-            (Standing::Same, _) => {}
-            (Standing::Committed, Some(found)) => {
+        match (ownership, found) {
+            (Ownership::Same, _) => {}
+            (Ownership::Committed, Some(found)) => {
                 (self.state.revision, self.state.run) = (found.revision, found.run);
                 (self.state.next_revision, self.state.next_run) = (None, None);
                 self.save().await?;
             }
-            (Standing::Taken, Some(found)) => {
+            (Ownership::Taken, Some(found)) => {
                 // A restored mirror may have taken it with a run that it does not have any more.
                 let run = self.newest_complete()?;
                 self.has_taken(found.claim, run).await?;
             }
-            (Standing::Foreign, Some(found)) => {
+            (Ownership::Foreign, Some(found)) => {
                 let why = format!(
                     "another mirror publishes this source: that of {}, last at {} UTC; if that one is gone, \
                      `rollbook publish rebuild {} {}` lets this one take its place",

@@ -148,7 +148,7 @@ impl PublishPass<'_> {
     /// Rows that were removed stay in the files until then.
     async fn vacuum(&self, targets: &[TargetTable]) -> Result<(), PassError> {
         for target in targets {
-            self.rows(target).vacuum().await?;
+            self.rows(target).named().vacuum().await?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Publishing to a PostgreSQL database. `standing.rs` decides what a source's row there means, `pass.rs` brings one source up to
+//! Publishing to a PostgreSQL database. `ownership.rs` decides what a source's row there means, `pass.rs` brings one source up to
 //! date, `compare.rs` fills tables and finds differences, `removal.rs` removes a source.
 
 mod chunks;
@@ -6,11 +6,11 @@ mod claim;
 mod compare;
 mod layout;
 mod online;
+mod ownership;
 mod pass;
 mod pass_error;
 mod random;
 mod removal;
-mod standing;
 mod verify;
 
 use std::time::Duration;

@@ -57,7 +57,7 @@ impl<'a> PublishPass<'a> {
 
     /// Brings the source up to date.
     pub async fn run(mut self, tables: &[Table]) -> Result<(), PassError> {
-        self.find_standing().await?;
+        self.find_ownership().await?;
         self.lay_out(tables).await?;
         for table in tables {
             self.compare_if_due(table).await?;

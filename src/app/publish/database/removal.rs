@@ -2,14 +2,15 @@
 //! to be published, so that it is done at last if the database is away now.
 
 use super::connect;
+use super::ownership::is_own;
 use super::pass::PublishPass;
 use super::pass_error::{PassError, overtaken};
-use super::standing::is_own;
 use crate::app::publish::requests::nothing_published;
 use crate::app::publish::{PublishedRows, unknown_publish};
 use crate::model::{PublishName, SourceName};
 use crate::postgres::fence::{self, Fence};
 use crate::postgres::layout::removal;
+use crate::postgres::named_rows::NamedRows;
 use crate::setup::Setup;
 use crate::setup::files::Secrets;
 use crate::store::database::reader;
@@ -52,7 +53,13 @@ pub async fn published_rows(
         let mut all = PublishedRows::default();
         for table in removal::tables(&session, schema, source.as_str()).await? {
             all.tables += 1;
-            all.rows += removal::count(&session, schema, (&table, source.as_str())).await?;
+            let rows = NamedRows {
+                session: &session,
+                schema,
+                table: &table,
+                source: source.as_str(),
+            };
+            all.rows += removal::count(rows).await?;
         }
         Ok(Ok(all))
     };
@@ -124,18 +131,25 @@ impl PublishPass<'_> {
     ) -> Result<(), PassError> {
         let (session, schema) = (self.session, &self.target.schema);
         for table in tables {
-            let of = (table.as_str(), self.source.as_str());
+            let rows = NamedRows {
+                session,
+                schema,
+                table,
+                source: self.source.as_str(),
+            };
             while self
-                .fenced(async { Ok(removal::remove_some(session, schema, of).await?) })
+                .fenced(async { Ok(removal::remove_some(rows).await?) })
                 .await?
                 > 0
             {}
             // Before the table is forgotten, so that it is not forgotten without.
             if is_erasure {
-                removal::vacuum(session, schema, table).await?;
+                rows.vacuum().await?;
             }
-            self.fenced(async { Ok(removal::leave(session, self.target, of).await?) })
-                .await?;
+            self.fenced(async {
+                Ok(removal::leave(session, self.target, (table, rows.source)).await?)
+            })
+            .await?;
         }
         Ok(())
     }

@@ -142,7 +142,7 @@ impl MirrorComparison<'_> {
         };
         let mut found = TableDifference {
             table: target.name.clone(),
-            published: rows.count().await?,
+            published: rows.named().count().await?,
             ..TableDifference::default()
         };
         let (read, part) = (table.clone(), target.table.clone());

@@ -5,7 +5,7 @@ use crate::store::published::{PublishedSource, UNKNOWN_REVISION};
 
 /// What to do first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Ownership {
     /// The source is not published: take it, and fill its tables.
     Free,
     /// It is as it was left.
@@ -32,35 +32,35 @@ pub(super) fn is_own(known: &PublishedSource, found: &Fence) -> bool {
 }
 
 /// What the row in the database means.
-pub(super) fn standing(known: Option<&PublishedSource>, found: Option<&Fence>) -> Standing {
+pub(super) fn ownership(known: Option<&PublishedSource>, found: Option<&Fence>) -> Ownership {
     let Some(found) = found else {
-        return Standing::Free;
+        return Ownership::Free;
     };
     let Some(known) = known else {
-        return Standing::Foreign;
+        return Ownership::Foreign;
     };
     if known.rebuild {
-        return Standing::Wanted;
+        return Ownership::Wanted;
     }
     if known.next_claim.as_ref() == Some(&found.claim) {
         return match (found.revision, known.revision) {
             // Runs of before the restore mean nothing.
-            (_, UNKNOWN_REVISION) => Standing::Restored,
-            (FIRST_REVISION, _) => Standing::Taken,
+            (_, UNKNOWN_REVISION) => Ownership::Restored,
+            (FIRST_REVISION, _) => Ownership::Taken,
             // It was known to be taken: the mirror was restored since.
-            _ => Standing::Restored,
+            _ => Ownership::Restored,
         };
     }
     if known.former.contains(&found.claim) {
-        return Standing::Restored;
+        return Ownership::Restored;
     }
     if known.claim != found.claim {
-        return Standing::Foreign;
+        return Ownership::Foreign;
     }
     match known.next_revision {
-        _ if known.revision == found.revision => Standing::Same,
-        Some(next) if next == found.revision => Standing::Committed,
-        _ => Standing::Restored,
+        _ if known.revision == found.revision => Ownership::Same,
+        Some(next) if next == found.revision => Ownership::Committed,
+        _ => Ownership::Restored,
     }
 }
 
@@ -99,88 +99,98 @@ mod tests {
             published: String::new(),
         };
         for (name, here, there, expected) in [
-            ("new", "", None, Standing::Free),
-            ("removed there", "a", None, Standing::Free),
+            ("new", "", None, Ownership::Free),
+            ("removed there", "a", None, Ownership::Free),
             (
                 "reinstalled here",
                 "",
                 Some(("a", 5, 50)),
-                Standing::Foreign,
+                Ownership::Foreign,
             ),
-            ("another mirror", "a", Some(("b", 5, 50)), Standing::Foreign),
-            ("as it was left", "a", Some(("a", 5, 50)), Standing::Same),
+            (
+                "another mirror",
+                "a",
+                Some(("b", 5, 50)),
+                Ownership::Foreign,
+            ),
+            ("as it was left", "a", Some(("a", 5, 50)), Ownership::Same),
             (
                 "not committed",
                 "a next=6",
                 Some(("a", 5, 50)),
-                Standing::Same,
+                Ownership::Same,
             ),
             (
                 "lost answer",
                 "a next=6",
                 Some(("a", 6, 60)),
-                Standing::Committed,
+                Ownership::Committed,
             ),
             (
                 "restored there",
                 "a",
                 Some(("a", 4, 40)),
-                Standing::Restored,
+                Ownership::Restored,
             ),
-            ("restored here", "a", Some(("a", 9, 90)), Standing::Restored),
+            (
+                "restored here",
+                "a",
+                Some(("a", 9, 90)),
+                Ownership::Restored,
+            ),
             (
                 "restored here to an attempt",
                 "a next=6",
                 Some(("a", 7, 61)),
-                Standing::Restored,
+                Ownership::Restored,
             ),
             (
                 "taken, answer lost",
                 "a next_claim=c",
                 Some(("c", 1, 70)),
-                Standing::Taken,
+                Ownership::Taken,
             ),
             (
                 "taken, and restored here",
                 "a next_claim=c",
                 Some(("c", 9, 70)),
-                Standing::Restored,
+                Ownership::Restored,
             ),
             (
                 "not taken",
                 "a next_claim=c",
                 Some(("a", 5, 50)),
-                Standing::Same,
+                Ownership::Same,
             ),
             (
                 "taken by another meanwhile",
                 "a next_claim=c",
                 Some(("b", 1, 1)),
-                Standing::Foreign,
+                Ownership::Foreign,
             ),
             (
                 "restored to before a claim",
                 "a former=b former=c",
                 Some(("b", 5, 50)),
-                Standing::Restored,
+                Ownership::Restored,
             ),
             (
                 "a claim that was given up, late",
                 "a next_claim=c former=b",
                 Some(("b", 1, 70)),
-                Standing::Restored,
+                Ownership::Restored,
             ),
-            ("wanted", "a rebuild", Some(("b", 5, 50)), Standing::Wanted),
+            ("wanted", "a rebuild", Some(("b", 5, 50)), Ownership::Wanted),
             (
                 "wanted though ours",
                 "a rebuild",
                 Some(("a", 5, 50)),
-                Standing::Wanted,
+                Ownership::Wanted,
             ),
         ] {
             let there = there.map(fence);
             assert_eq!(
-                standing(known(here).as_ref(), there.as_ref()),
+                ownership(known(here).as_ref(), there.as_ref()),
                 expected,
                 "{name}"
             );

@@ -6,7 +6,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::{Standing, standing};
+use super::{Ownership, ownership};
 use crate::postgres::fence::{FIRST_REVISION, Fence};
 use crate::store::published::{PublishedSource, UNKNOWN_REVISION};
 
@@ -134,7 +134,7 @@ impl State {
         i64::try_from(self.mirror.runs.len()).unwrap_or_default()
     }
 
-    fn standing(&self, rules: Rules) -> Standing {
+    fn ownership(&self, rules: Rules) -> Ownership {
         let claim = |claim: u8| claim.to_string();
         let known = self.mirror.known.as_ref().map(|known| PublishedSource {
             claim: claim(known.claim),
@@ -156,8 +156,8 @@ impl State {
             host: String::new(),
             published: String::new(),
         });
-        match standing(known.as_ref(), found.as_ref()) {
-            Standing::Restored if !rules.compares_revision => Standing::Same,
+        match ownership(known.as_ref(), found.as_ref()) {
+            Ownership::Restored if !rules.compares_revision => Ownership::Same,
             found => found,
         }
     }
@@ -165,11 +165,11 @@ impl State {
     /// The states after the next step of an attempt, and what it sent. The first is the one in which the step ends at once.
     fn step(&self, rules: Rules) -> (Self, Option<Flight>) {
         let mut next = self.clone();
-        let standing = self.standing(rules);
+        let ownership = self.ownership(rules);
         let known = self.mirror.known.clone().unwrap_or_default();
-        match (standing, self.database.fence) {
-            (Standing::Foreign, _) => (next, None),
-            (Standing::Committed, Some((_, revision, run))) => {
+        match (ownership, self.database.fence) {
+            (Ownership::Foreign, _) => (next, None),
+            (Ownership::Committed, Some((_, revision, run))) => {
                 next.mirror.known = Some(Known {
                     revision,
                     run,
@@ -178,7 +178,7 @@ impl State {
                 });
                 (next, None)
             }
-            (Standing::Taken, Some((claim, revision, _))) => {
+            (Ownership::Taken, Some((claim, revision, _))) => {
                 // A restored mirror may have taken it with a run that it does not have any more.
                 let taken = Known {
                     claim,
@@ -191,7 +191,7 @@ impl State {
                 next.mirror.known = Some(taken);
                 (next, None)
             }
-            (Standing::Same, Some((claim, revision, _))) => {
+            (Ownership::Same, Some((claim, revision, _))) => {
                 // A mirror that trusts the row takes its revision for its own.
                 let revision = if rules.compares_revision {
                     known.revision
