@@ -358,6 +358,14 @@ fn a_source_is_removed_when_it_is_published_no_longer() {
         again.err.contains("nothing of a source own is published"),
         "{again:?}"
     );
+    let text = fs::read_to_string(school.installation.path("config/rollbook.toml")).expect("read");
+    let (without, _) = text.split_once("[publish.district]").expect("there");
+    school.installation.write("config/rollbook.toml", without);
+    let status = school.installation.run(&["publish", "status"]);
+    assert!(
+        status.err.contains("rollbook.toml has no [publish.NAME]"),
+        "{status:?}"
+    );
 }
 
 #[test]

@@ -151,8 +151,9 @@ pub(super) fn all_states(
 pub fn left_behind(setup: &Setup, reader: &queries::Reader) -> Result<Vec<String>, StoreError> {
     let mut left = Vec::new();
     for (name, source, known) in published::all_sources(reader)? {
-        let leaves = known.removal && setup.config.publish.contains_key(&name);
-        let why = why_left_behind(setup, &name, &source).filter(|_| !leaves);
+        let leaves = known.leaves() && setup.config.publish.contains_key(&name);
+        let is_gone = leaves || known.removed.is_some();
+        let why = why_left_behind(setup, &name, &source).filter(|_| !is_gone);
         left.extend(why.map(|why| format!("{source} in {name}: {why}")));
     }
     Ok(left)
