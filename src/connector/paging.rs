@@ -178,6 +178,9 @@ impl Pager {
         if let Some(end) = self.positions.rechecked_end.take() {
             return self.after_recheck(end, ask, facts);
         }
+        if self.refutes_limit(ask, facts) {
+            return PageUse::Skip;
+        }
         if self.repeats(ask, facts) {
             // A linked list has promised this page, whatever its total. A single full page may be the first of several,
             // each of which declares its own size.

@@ -5,9 +5,12 @@
 use std::collections::BTreeMap;
 
 use super::types::{At, PageAsk, PageFacts, PageUse};
-use super::{PageStep, Pager, ROUND};
+use super::{PageStep, Pager};
 use crate::connector::file::PageBy;
 use crate::model::Inconsistency;
+
+/// No server limits its pages to a smaller part of what is requested: the walk would have so many times the requests.
+const FEWEST: u64 = 50;
 
 /// Which positions were received, requested and empty.
 #[derive(Debug, Default)]
@@ -30,8 +33,12 @@ pub(super) struct Positions {
     false_end: Option<u64>,
     /// The end of the furthest page, and the row that is there.
     last_row: (u64, Option<u64>),
-    /// A page that may have been cut at the server's own limit: its position and rows.
-    cut: Option<(u64, u64)>,
+    /// The rows of a first page that may have been cut at the server's own limit, and the last of them.
+    short_first: Option<(u64, Option<u64>)>,
+    /// Pages have the size of that page.
+    is_step_short: bool,
+    /// That page was short for another reason.
+    is_limit_refuted: bool,
 }
 
 impl Positions {
@@ -105,27 +112,52 @@ impl Pager {
         self.applies_limit |= received == ask.want;
     }
 
-    /// Where the next page begins behind the rows requested, a server with a lower limit would lose the rows between. A page
-    /// that only lacks rows hidden from everyone is as long as a limit by chance.
-    fn check_size(&mut self, ask: &PageAsk, position: u64, received: u64) {
-        if !self.rules.counts_requested() {
+    /// Where the next page begins behind the rows requested, a server with a lower limit would lose the rows between. So the
+    /// second page begins behind the rows of a short first page, and has its size. A page that is too short for that shows a
+    /// lower limit only if rows follow.
+    fn note_first(&mut self, ask: &PageAsk, position: u64, facts: &PageFacts) {
+        if !self.rules.counts_requested() || !self.rules.asks_size() {
             return;
         }
-        match self.positions.cut {
-            Some((cut, rows)) if position > cut => self.contradict(Inconsistency::PageLimit {
-                rows,
-                wanted: ask.want,
-            }),
-            None if received < ask.want && received.is_multiple_of(ROUND) => {
-                self.positions.cut = Some((position, received));
-            }
-            _ => {}
+        let rows = facts.received;
+        if position == 0 && rows < ask.want {
+            self.positions.short_first = Some((rows, facts.last_row));
+            self.positions.is_step_short = rows * FEWEST >= ask.want;
+        } else if let (Some((rows, _)), false, false) = (
+            self.positions.short_first,
+            self.positions.is_step_short,
+            self.positions.is_limit_refuted,
+        ) {
+            let wanted = ask.want;
+            self.contradict(Inconsistency::PageLimit { rows, wanted });
         }
+    }
+
+    /// Whether the second page is the rest of a first one that is short for another reason than a limit, such as rows that
+    /// this account cannot see: then the steps are those of the connector again.
+    pub(super) fn refutes_limit(&mut self, ask: &PageAsk, facts: &PageFacts) -> bool {
+        let Some((_, Some(last_row))) = self.positions.short_first else {
+            return false;
+        };
+        let is_second = self.positions.is_step_short && self.positions.frontier == 1;
+        let is_rest =
+            is_second && self.position_of(&ask.at) == 1 && facts.last_row == Some(last_row);
+        if is_rest {
+            self.positions.is_step_short = false;
+            self.positions.is_limit_refuted = true;
+        }
+        is_rest
     }
 
     fn step_at(&self, position: u64, want: u64) -> PageStep {
         match self.rules.by {
-            PageBy::Number => PageStep::new(At::Number(self.rules.first + position), want),
+            PageBy::Number => {
+                let first = self.positions.short_first.map(|(rows, _)| rows);
+                let want = first
+                    .filter(|_| self.positions.is_step_short)
+                    .unwrap_or(want);
+                PageStep::new(At::Number(self.rules.first + position), want)
+            }
             _ => PageStep::new(At::Offset(position), want),
         }
     }
@@ -143,7 +175,7 @@ impl Pager {
         }
         self.positions.cover(position, end);
         self.check_limit(ask, facts.received);
-        self.check_size(ask, position, facts.received);
+        self.note_first(ask, position, facts);
         self.plan(ask, facts.received);
     }
 

@@ -49,15 +49,56 @@ fn lists_by_number_with_the_rows_requested_before() {
             "some rows are hidden",
             requested(10),
             counting(Counts::Hides(7), Server::of(45)),
-            38,
-            6,
+            // Two twice, because the first page is two shorter than requested.
+            40,
+            7,
+            "unproven",
+        ),
+        (
+            "some of a short list are hidden",
+            requested(100),
+            counting(Counts::Hides(9), Server::of(45)),
+            40,
+            3,
+            "unproven",
+        ),
+        (
+            "fifty of the first page are hidden",
+            requested(500),
+            counting(Counts::Hides(10), Server::of(480)),
+            432,
+            3,
             "unproven",
         ),
         (
             "the server's limit is lower",
             requested(200),
             capped(100, Server::of(450)),
-            250,
+            450,
+            6,
+            "unproven",
+        ),
+        (
+            "and no round number",
+            requested(200),
+            capped(128, Server::of(700)),
+            700,
+            7,
+            "unproven",
+        ),
+        (
+            "and the list shorter than requested",
+            requested(200),
+            capped(128, Server::of(190)),
+            190,
+            3,
+            "unproven",
+        ),
+        (
+            "and hardly any rows are received",
+            requested(1000),
+            capped(10, Server::of(1200)),
+            20,
             4,
             "PageLimit",
         ),
@@ -70,4 +111,25 @@ fn lists_by_number_with_the_rows_requested_before() {
             "unproven",
         ),
     ]);
+}
+
+/// Rows that an account cannot see are left out of many pages: some others are received once more, and none is lost.
+#[test]
+fn hidden_rows_lose_no_other_row() {
+    let rules = PageRules {
+        value: Some("{offset}".into()),
+        ..rules(PageBy::Number, 50)
+    };
+    for hidden in 2..60 {
+        for rows in [20, 49, 50, 51, 120, 333] {
+            let server = Server {
+                counts: Counts::Hides(hidden),
+                ..Server::of(rows)
+            };
+            let mut walked = walk(&rules, &server);
+            walked.rows.dedup();
+            let visible: Vec<u64> = (0..rows).filter(|row| row % hidden != 0).collect();
+            assert_eq!(walked.rows, visible, "{hidden} {rows}");
+        }
+    }
 }

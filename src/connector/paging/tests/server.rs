@@ -226,6 +226,7 @@ impl Server {
             total,
             next,
             fingerprint: (!rows.is_empty()).then_some(fingerprint),
+            last_row: rows.last().copied().filter(|_| rules.counts_requested()),
             ..PageFacts::default()
         };
         Some((rows, facts))
