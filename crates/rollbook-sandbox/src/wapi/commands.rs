@@ -43,7 +43,7 @@ impl Series<'_> {
                 ("LastSentDate", at),
                 ("SentCount", sent.into()),
             ];
-            fields.extend(self.with_picture(id, name));
+            fields.extend(self.base(id, name));
             Record::new("FileLTU", fields)
         })
         .collect()
@@ -92,7 +92,7 @@ impl Series<'_> {
                         ),
                     ),
                 ];
-                fields.extend(self.with_picture(FIRST_GROUP + number, "Set-back"));
+                fields.extend(self.base(FIRST_GROUP + number, "Set-back"));
                 Record::new("ReflectionCommandGroupShort", fields)
             })
             .collect()
@@ -124,7 +124,7 @@ impl Series<'_> {
                 ("SendDate", sent),
                 ("ExecutionDate", Field::Date((at + 3600) * 1000)),
             ];
-            fields.extend(self.with_picture(id * 10 + place, "Set-back command"));
+            fields.extend(self.base(id * 10 + place, "Set-back command"));
             Record::new("ReflectionCommandGroupItem", fields)
         };
         (0..).zip(COMMANDED).map(command).collect()
@@ -142,7 +142,7 @@ impl Series<'_> {
                     ("CreationDate", Field::Date(SET_UP)),
                     ("UpdateDate", Field::Date(changed)),
                 ];
-                fields.extend(self.with_picture(id, name));
+                fields.extend(self.base(id, name));
                 Record::new("ReflectionTemplate", fields)
             })
             .collect()
@@ -163,7 +163,7 @@ impl Series<'_> {
                     ("WUM", Field::One(Record::new("WUM", ids))),
                     ("ValueType", kind.into()),
                 ];
-                fields.extend(self.with_picture(id, name));
+                fields.extend(self.base(id, name));
                 Record::new("ExtendedProperty", fields)
             })
             .collect()
@@ -184,20 +184,9 @@ impl Series<'_> {
         rows.iter()
             .map(|(id, code, name)| {
                 let mut fields: Fields = vec![("Code", (*code).into())];
-                fields.extend(self.with_picture(*id, name));
+                fields.extend(self.base(*id, *name));
                 Record::new(class, fields)
             })
             .collect()
-    }
-
-    fn with_picture(&self, id: i64, name: &str) -> Fields {
-        vec![
-            ("ID", id.into()),
-            (
-                "Picture",
-                Field::Guid(0x51_0000 + u128::from(id.unsigned_abs())),
-            ),
-            ("Name", name.into()),
-        ]
     }
 }

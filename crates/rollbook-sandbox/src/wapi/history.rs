@@ -48,6 +48,7 @@ impl Series<'_> {
             641 => "ReflectionDataDigital",
             642 => "ReflectionDataText",
             643 => "ReflectionDataState",
+            644 => "ReflectionDataSystem",
             _ => return Vec::new(),
         };
         (0..days)
@@ -60,14 +61,31 @@ impl Series<'_> {
                     642 => (*random.pick(&["ready", "heating", "low pressure"])).into(),
                     _ => Field::Null,
                 };
+                // The digital and the system Reflection are commanded.
+                let commanded = [641, 644].contains(&reflection);
+                let commanded = |later| match commanded {
+                    true => Field::Date(at + later),
+                    false => Field::Null,
+                };
+                let is_system = reflection == 644;
+                let valued = match is_system {
+                    true => Field::Null,
+                    false => Field::Date(at),
+                };
                 let mut fields: Vec<(&'static str, Field)> = vec![
                     ("Value", value),
-                    ("ValueDate", Field::Date(at)),
+                    ("ValueDate", valued),
                     ("CreationDate", Field::Date(at + 12_000)),
+                    ("SendDate", commanded(20_000)),
+                    ("ExecutionDate", commanded(60_000)),
                     ("Phase", "Received".into()),
                     ("State", if reflection == 643 { 3 } else { 0 }.into()),
                 ];
-                fields.extend(self.base(70_000 + reflection * 1_000_000 + day, Field::Null));
+                if is_system {
+                    fields.extend(system_command(day));
+                }
+                let name = is_system.then_some("Software update");
+                fields.extend(self.base(70_000 + reflection * 1_000_000 + day, name));
                 Record::new(class, fields)
             })
             .collect()
@@ -98,6 +116,9 @@ impl Series<'_> {
                         },
                     ),
                     ("LTUID", if kind == 6 { 417 } else { 412 }.into()),
+                    ("FluxID", (kind == 4).then_some(2107).into()),
+                    ("ReflectionID", (kind == 5).then_some(643).into()),
+                    ("InfrastructureID", (kind != 6).then_some(31).into()),
                     ("WEventTypeID", kind.into()),
                     ("WEventCategoryID", category.into()),
                     ("Message", message.into()),
@@ -108,4 +129,20 @@ impl Series<'_> {
             })
             .collect()
     }
+}
+
+/// The members of a command to the controller itself (wapi.md 6.7).
+fn system_command(day: i64) -> Vec<(&'static str, Field)> {
+    vec![
+        ("Scenario", "WDCToLTU_K2APP".into()),
+        ("FreeFlashSize", (8_000_000 - day).into()),
+        ("FreeRAMSize", (2_000_000 - day).into()),
+        ("ConnectedExt", 2.into()),
+        ("ExecutionCode", "0".into()),
+        ("ExecutionStatus", "Done".into()),
+        ("Option", "Restart".into()),
+        ("Location", "/flash/app".into()),
+        ("FileID", 801.into()),
+        ("Global", true.into()),
+    ]
 }

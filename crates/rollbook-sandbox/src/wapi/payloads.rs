@@ -76,7 +76,11 @@ impl Wapi {
             Operation::GetReflectionDatas => {
                 one(series.reflections(), params, "ReflectionID")?;
                 let rows = series.reflection_datas(id(params, "ReflectionID")?);
-                let rows = within(self.edited("reflection_datas", rows), "ValueDate", params)?;
+                let rows = within(
+                    self.edited("reflection_datas", rows),
+                    &["ValueDate", "CreationDate"],
+                    params,
+                )?;
                 self.container(
                     "reflection_datas",
                     "ReflectionDatas",
@@ -92,7 +96,7 @@ impl Wapi {
                 {
                     return Err(Failure::Forbidden);
                 }
-                let rows = within(self.edited("wevents", series.events()), "Date", params)?;
+                let rows = within(self.edited("wevents", series.events()), &["Date"], params)?;
                 if rows.len() > self.switches.max_events {
                     return Err(Failure::TooManyRequested);
                 }
@@ -395,11 +399,15 @@ fn window(params: &Params, day: u64) -> Result<(i64, i64), Failure> {
     Ok((from, time("To")?.map_or(morning(day), |to| to.as_second())))
 }
 
-fn within(rows: Vec<Record>, date: &str, params: &Params) -> Result<Vec<Record>, Failure> {
+/// The rows whose date is in the window: the first of these members that a row has.
+fn within(rows: Vec<Record>, dates: &[&str], params: &Params) -> Result<Vec<Record>, Failure> {
     let (from, to) = window(params, u64::from(u32::MAX))?;
-    let inside = |row: &Record| match row.field(date) {
-        Some(Field::Date(millis)) => (from * 1000..=to.saturating_mul(1000)).contains(millis),
-        _ => false,
+    let inside = |row: &Record| {
+        let date = dates.iter().find_map(|date| match row.field(date) {
+            Some(Field::Date(millis)) => Some(millis),
+            _ => None,
+        });
+        date.is_some_and(|millis| (from * 1000..=to.saturating_mul(1000)).contains(millis))
     };
     Ok(rows.into_iter().filter(inside).collect())
 }

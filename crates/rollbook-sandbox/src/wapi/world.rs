@@ -9,14 +9,21 @@ use super::{WAC, WOC};
 
 /// When the installation was set up: 2021-09-02T08:14:51.217Z, in milliseconds since 1970.
 pub(super) const SET_UP: i64 = 1_630_570_491_217;
+/// The pictures of entities have this number and the entity's id.
+const PICTURES: u128 = 0x7d0c_1e52_a4b9_4f0f_8a6d_0b6f_3c55_0000;
 /// The Flux that the switch `flux_state` changes.
 const SWITCHED_FLUX: i64 = 2112;
 
 impl Series<'_> {
+    /// The members that every entity ends with. A few have no picture, as those in the samples (wapi.md 11).
     pub(super) fn base(&self, id: i64, name: impl Into<Field>) -> Vec<(&'static str, Field)> {
+        let picture = match id % 17 {
+            16 => Field::Null,
+            _ => Field::Guid(PICTURES + u128::from(id.unsigned_abs())),
+        };
         vec![
             ("ID", id.into()),
-            ("Picture", Field::Null),
+            ("Picture", picture),
             ("Name", name.into()),
         ]
     }
@@ -189,14 +196,7 @@ impl Series<'_> {
             ),
         ];
         fields.extend(self.base(flux.id, flux.name));
-        let mut record = Record::new("Flux", fields);
-        if flux.ltu.is_none() {
-            record.set(
-                "Picture",
-                Field::Guid(0x7d0c_1e52_a4b9_4f0f_8a6d_0b6f_3c55_18e2),
-            );
-        }
-        record
+        Record::new("Flux", fields)
     }
 
     /// Data of one Flux, or of all.
@@ -218,7 +218,10 @@ impl Series<'_> {
                 let mut fields: Vec<(&'static str, Field)> = vec![
                     ("FirstDataDate", self.date(self.first(data))),
                     ("LastDataDate", self.date(self.last(data))),
-                    ("Description", Field::Null),
+                    (
+                        "Description",
+                        data.wum.is_none().then_some("1 is on, 0 is off").into(),
+                    ),
                     ("Label", Field::Null),
                     ("FluxID", data.flux.into()),
                     ("WUM", wum.unwrap_or(Field::Null)),
@@ -235,8 +238,9 @@ impl Series<'_> {
             .map(|(class, id, parent, surface, code, name)| {
                 let mut fields: Vec<(&'static str, Field)> = vec![
                     ("Surface", (*surface).into()),
+                    ("BuildingTypeLibraryID", surface.map(|_| 6).into()),
                     ("ParentInfrastructureID", (*parent).into()),
-                    ("Description", Field::Null),
+                    ("Description", surface.map(|_| "With its boiler").into()),
                     ("Code", (*code).into()),
                     ("CreationDate", Field::Date(1_627_776_000_000)),
                     ("UpdateDate", Field::Date(1_706_745_600_000)),
@@ -260,10 +264,22 @@ impl Series<'_> {
         ]
         .into_iter()
         .map(|(id, woc, legal, kind, name)| {
+            let is_school = woc == WOC;
+            let of_school = |text: &'static str| Field::from(is_school.then_some(text));
             let mut fields: Vec<(&'static str, Field)> = vec![
                 ("WOC", woc.into()),
+                ("Siret", of_school("80312345600017")),
+                ("VATIN", of_school("ATU12345675")),
+                ("OtherIN", of_school("ZVR 123456789")),
+                ("BusinessSector", of_school("Education")),
                 ("LegalName", legal.into()),
                 ("OrganizationType", kind.into()),
+                ("Url", of_school("https://pausenhof.example")),
+                ("Description", of_school("Schools of the trust")),
+                (
+                    "Address",
+                    is_school.then(address).map_or(Field::Null, Field::One),
+                ),
             ];
             fields.extend(self.base(id, name));
             Record::new("Organization", fields)
@@ -279,8 +295,9 @@ impl Series<'_> {
             ("AutoValidReflection", false.into()),
             ("OwnerWOC", WOC.into()),
             ("OperatorWOC", "WOC240017000057".into()),
-            ("Url", Field::Null),
+            ("Url", "https://campus.pausenhof.example".into()),
             ("Description", "All school buildings".into()),
+            ("Address", Field::One(address())),
         ];
         fields.extend(self.base(3311, "Pausenhof campus"));
         vec![Record::new("BusinessAccount", fields)]
@@ -324,4 +341,19 @@ impl Series<'_> {
             })
             .collect()
     }
+}
+
+/// Where the school is (wapi.md 6.9).
+fn address() -> Record {
+    Record::new(
+        "Address",
+        vec![
+            ("Phone", "+43 316 555010".into()),
+            ("Fax", "+43 316 555011".into()),
+            ("Address", "Pausenhofgasse 1".into()),
+            ("PostalCode", "8010".into()),
+            ("City", "Graz".into()),
+            ("CountryID", 2.into()),
+        ],
+    )
 }

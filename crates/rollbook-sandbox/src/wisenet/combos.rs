@@ -199,6 +199,8 @@ fn member_of(seed: &Seed, member: &str, index: usize, count: usize) -> Value {
         "ContactName" => json!("Front desk"),
         "HowToGetThere" => json!("Past the slipway, second door"),
         "Address2" => json!("Quayside"),
+        "Address3" if index == 0 => json!("Harbour district"),
+        "Notes" if index == 0 => json!("Closed in January"),
         _ => Value::Null,
     }
 }
