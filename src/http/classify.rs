@@ -13,6 +13,7 @@ use super::error::HttpErrorKind;
 use super::limits::ERROR_IN_FINE_BODY;
 use super::peer::host_of;
 use super::reply::Headers;
+use crate::model::error_path::values_at;
 use crate::model::retry::retry_after;
 use crate::model::{ErrorCodes, UnexpectedResponse};
 
@@ -58,9 +59,8 @@ pub(crate) fn classify(words: &ErrorCodes, response: &Response<'_>) -> Classific
     let failure = body.filter(|_| matches!(status, 200..=299));
     let failure = failure.and_then(|body| {
         words.outcome_members().find(|member| {
-            let mut found = Vec::new();
-            collect(&body, member.path, &mut found);
-            found.into_iter().any(|value| member.is_failure(value))
+            let mut found = values_at(&body, member.path).into_iter();
+            found.any(|value| member.is_failure(value))
         })
     });
     if let Some(member) = failure {
@@ -165,57 +165,19 @@ fn error_body(words: &ErrorCodes, response: &Response<'_>) -> Option<Value> {
 
 /// The first code of the body that the connector knows, and what it means.
 fn known_code(words: &ErrorCodes, body: &Value) -> Option<(Meaning, String)> {
-    let mut codes = Vec::new();
-    for path in &words.code {
-        collect(body, path, &mut codes);
-    }
+    let codes = words.code.iter().flat_map(|path| values_at(body, path));
     let known = [
         (Meaning::Token, &words.token),
         (Meaning::Missing, &words.missing),
         (Meaning::TooMany, &words.too_many),
     ];
-    codes
-        .into_iter()
-        .filter_map(ErrorCodes::text_of)
-        .find_map(|code| {
-            known.iter().find_map(|(meaning, words)| {
-                // Messages show the connector's spelling, never the vendor's text.
-                let word = words.iter().find(|word| ErrorCodes::normal(word) == code)?;
-                Some((*meaning, word.clone()))
-            })
+    codes.filter_map(ErrorCodes::text_of).find_map(|code| {
+        known.iter().find_map(|(meaning, words)| {
+            // Messages show the connector's spelling, never the vendor's text.
+            let word = words.iter().find(|word| ErrorCodes::normal(word) == code)?;
+            Some((*meaning, word.clone()))
         })
-}
-
-/// Every value at a dotted path; member names are case-insensitive, `[]` is each element.
-fn collect<'v>(value: &'v Value, path: &str, found: &mut Vec<&'v Value>) {
-    let (step, rest) = path
-        .split_once('.')
-        .map_or((path, None), |(step, rest)| (step, Some(rest)));
-    let (name, each) = step
-        .strip_suffix("[]")
-        .map_or((step, false), |name| (name, true));
-    let members: Vec<&Value> = match value {
-        _ if name.is_empty() => vec![value],
-        Value::Object(members) => members
-            .iter()
-            .filter(|(member, _)| member.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-            .collect(),
-        _ => Vec::new(),
-    };
-    for value in members {
-        let elements = match (each, value) {
-            (true, Value::Array(elements)) => elements.as_slice(),
-            (true, _) => &[],
-            (false, value) => std::slice::from_ref(value),
-        };
-        for value in elements {
-            match rest {
-                Some(rest) => collect(value, rest, found),
-                None => found.push(value),
-            }
-        }
-    }
+    })
 }
 
 #[cfg(test)]
@@ -232,6 +194,7 @@ mod tests {
                 "statusInfoSet[].imsx_codeMinor",
                 "code",
                 "[].code",
+                "results.{*}.code",
             ]),
             too_many: texts(&["TooManyRequested"]),
             missing: texts(&["NotExist", "unknown object"]),
@@ -363,6 +326,11 @@ mod tests {
                 Classification::Token,
             ),
             (403, r#"[{"code":"invalid_token"}]"#, Classification::Token),
+            (
+                400,
+                r#"{"results":{"7":{"code":"x"},"8":{"code":"NotExist"}}}"#,
+                missing(400, "NotExist"),
+            ),
             (
                 400,
                 r#"{"code":"SomethingElse"}"#,

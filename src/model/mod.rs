@@ -17,6 +17,7 @@ pub mod duration;
 pub mod entry_name;
 pub mod erasure_reason;
 pub mod error_codes;
+pub mod error_path;
 pub mod figures;
 mod fingerprint;
 pub mod formula;

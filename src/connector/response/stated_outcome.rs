@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::connector::json::JsonText;
 use crate::connector::repair;
+use crate::model::error_path::{in_element, in_member};
 use crate::model::{ErrorCodes, OutcomeMember};
 
 /// The first of the declared members that stated a failure, by its position among them.
@@ -147,29 +148,6 @@ impl<'de> Visitor<'de> for OutcomeSeed<'_, '_> {
 
     fn visit_str<E>(self, _: &str) -> Result<(), E> {
         Ok(())
-    }
-}
-
-/// What is left of a path in each element of a list.
-fn in_element(path: &str) -> Option<&str> {
-    behind_name(path.strip_prefix("[]")?)
-}
-
-/// What is left of a path in a member of an object. A name may hold dots itself.
-fn in_member<'p>(path: &'p str, name: &str) -> Option<&'p str> {
-    if let Some(rest) = path.strip_prefix("{*}") {
-        return behind_name(rest);
-    }
-    let (front, rest) = path.split_at_checked(name.len())?;
-    let is_it = !path.starts_with("[]") && front.eq_ignore_ascii_case(name);
-    is_it.then(|| behind_name(rest))?
-}
-
-/// The next step of a path, where the name in front of it ends here.
-fn behind_name(rest: &str) -> Option<&str> {
-    match rest.strip_prefix('.') {
-        Some(step) => Some(step).filter(|step| !step.is_empty()),
-        None => Some(rest).filter(|rest| rest.is_empty() || rest.starts_with("[]")),
     }
 }
 
