@@ -1,13 +1,15 @@
-//! The address of a sample: what of it can stand in a draft.
+//! The address of a sample: what of it can be in a draft.
 //!
-//! Some vendors have a secret in the path, such as the key of a feed. A path carries no credential, so a part that looks
-//! like one becomes a setting, which a person fills in.
+//! Some vendors have a secret in the path, such as the key of a feed, or the name of a person. So a part becomes a setting,
+//! which a person fills in, unless all its words are known. The addresses in a description are the vendor's own, and only
+//! what looks like a secret is left out of them.
 
 use super::lines::{assumption, line};
 use super::names::snake;
 use super::parameters::{folded, looks_random};
+use super::vocabulary::is_known;
 
-/// The setting with the part of the path that looks like a secret; further ones have a number behind it.
+/// The setting with the part of the path that is not shown; further ones have a number behind it.
 pub const ADDRESS_KEY: &str = "address_key";
 
 /// The part of a path behind one of these is a secret, whatever it looks like. In small letters without signs.
@@ -36,7 +38,7 @@ const MIXED: usize = 10;
 /// The parts of an address.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SampleAddress {
-    /// Without the last part of the path, and without what looks like a secret and all behind it.
+    /// Without the last part of the path, and without what is not shown and all behind it.
     pub base_url: String,
     /// The rest of the path, a template.
     pub path: String,
@@ -44,12 +46,13 @@ pub(super) struct SampleAddress {
     pub name: String,
     /// How many settings are in `path`.
     pub keys: usize,
-    /// The decoded parameters.
-    pub query: Vec<(String, String)>,
+    /// The decoded parameters; one without a value is a name or a value.
+    pub query: Vec<(String, Option<String>)>,
 }
 
 impl SampleAddress {
-    pub(super) fn read(address: &str) -> Self {
+    /// `rows` is the path of the rows in the answer, whose members' names are the vendor's.
+    pub(super) fn read(address: &str, rows: &str) -> Self {
         let address = address.split('#').next().unwrap_or_default();
         let (whole, query) = address.split_once('?').unwrap_or((address, ""));
         let (scheme, rest) = whole.split_once("://").unwrap_or(("https", whole));
@@ -60,7 +63,10 @@ impl SampleAddress {
         let mut parts = rest.split('/');
         let host = parts.next().unwrap_or_default();
         let parts: Vec<&str> = parts.collect();
-        let secrets = secrets(&parts);
+        let is_of_rows = |word: &str| rows.split('.').any(|name| name.eq_ignore_ascii_case(word));
+        let secrets = secrets(&parts, |part| {
+            words_of(part).all(|word| is_version(word) || is_known(word) || is_of_rows(word))
+        });
         let first = secrets.iter().position(|is_secret| *is_secret);
         let last = parts.len().saturating_sub(1);
         let (front, behind) = parts.split_at(first.unwrap_or(last).min(last));
@@ -76,11 +82,11 @@ impl SampleAddress {
         }
         let plain = parts.iter().zip(&secrets).filter(|(_, secret)| !**secret);
         let mut named = plain.map(|(part, _)| *part).rev();
-        let named = named.find(|part| snake(part) != "x");
+        let named = named.find(|part| snake(part) != "x" && !words_of(part).all(is_version));
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
-        let pair = |pair: &str| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decoded(name), decoded(value))
+        let pair = |pair: &str| match pair.split_once('=') {
+            Some((name, value)) => (decoded(name), Some(decoded(value))),
+            None => (decoded(pair), None),
         };
         Self {
             base_url: [&format!("{scheme}://{host}")[..], front.join("/").as_str()]
@@ -99,18 +105,22 @@ impl SampleAddress {
     }
 }
 
-/// Whether an address has a part of its path that looks like a secret.
+/// Whether an address that a vendor published has a user, a query, or a part of its path that looks like a secret.
 pub(super) fn has_secret(address: &str) -> bool {
-    SampleAddress::read(&format!("{address}/x")).keys > 0
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let mut parts = rest.split('/');
+    let host = parts.next().unwrap_or_default();
+    let parts: Vec<&str> = parts.collect();
+    host.contains('@') || rest.contains(['?', '#']) || secrets(&parts, |_| true).contains(&true)
 }
 
-/// The lines of `[settings]` for so many parts that look like secrets.
+/// The lines of `[settings]` for so many parts that are not shown.
 pub(super) fn settings(keys: usize) -> String {
     (1..=keys)
         .map(|number| {
             let name = key(number);
             let why = format!(
-                "left out: a part of the path that looks like a secret. If it is none, write it in place of {{{name}}}"
+                "left out: a part of the path that may be a secret or a person's name. If it is neither, write it in place of {{{name}}}"
             );
             let advice = "A path carries no credential: who reads rollbook.toml or a message with the address can see it. \
                           Ask the vendor for a key in a header.";
@@ -129,25 +139,38 @@ fn key(number: usize) -> String {
     }
 }
 
-/// Which parts of a path look like secrets.
-fn secrets(parts: &[&str]) -> Vec<bool> {
+/// Which parts of a path are not shown: those that look like secrets, and those that may not.
+fn secrets(parts: &[&str], may: impl Fn(&str) -> bool) -> Vec<bool> {
     let before = std::iter::once(None).chain(parts.iter().map(Some));
     let is_secret = |(before, part): (Option<&&str>, &&str)| {
         let is_behind = before
             .is_some_and(|before| BEFORE_SECRETS.contains(&folded(&decoded(before)).as_str()));
-        !part.is_empty() && (is_behind || !is_plain(&decoded(part)))
+        let part = decoded(part);
+        !part.is_empty() && (is_behind || !is_plain(&part) || !may(&part))
     };
     before.zip(parts).map(is_secret).collect()
 }
 
-/// Whether a part of a path can be shown: words that a person chose.
+/// Whether a part of a path is words that a person chose.
 fn is_plain(part: &str) -> bool {
-    let is_sign = |letter: char| " $_-.~()',!*".contains(letter);
     part.chars()
         .all(|letter| letter.is_alphanumeric() || is_sign(letter))
-        && part
-            .split(is_sign)
-            .all(|word| !looks_random(word) && !is_mixed(word))
+        && words_of(part).all(|word| !looks_random(word) && !is_mixed(word))
+}
+
+fn words_of(part: &str) -> impl Iterator<Item = &str> {
+    part.split(is_sign).filter(|word| !word.is_empty())
+}
+
+fn is_sign(letter: char) -> bool {
+    " $_-.~()',!*".contains(letter)
+}
+
+/// Such as `v2`, `v1p1`, and the parts of `2.0`.
+fn is_version(word: &str) -> bool {
+    let number = word.strip_prefix(['v', 'V']).unwrap_or(word);
+    let mut numbers = number.split('p');
+    numbers.all(|number| number.len() == 1 && number.as_bytes()[0].is_ascii_digit())
 }
 
 /// Whether a word has too many capitals, or too few, for one that a person chose.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::json_node::JsonNode;
 use super::names::{snake, unique};
-use super::object_names::{DEPTH, ObjectNames};
+use super::object_names::{DEPTH, ObjectNames, data_members};
 use super::sample::ListRows;
 use crate::connector::columns::Column;
 use crate::model::scalar::{ParsedTime, timestamp};
@@ -56,6 +56,8 @@ pub(super) struct FoundColumns {
     pub unnamable: usize,
     /// Members of objects that occur in one row only.
     pub once: BTreeSet<Vec<String>>,
+    /// How many members of the rows have names that may be data.
+    pub named_by_data: usize,
 }
 
 /// What was seen at one path.
@@ -84,6 +86,10 @@ pub(super) fn find(
     let rows = &found.rows;
     let sampled = || rows.iter().take(ROWS).copied();
     let objects = (!is_schema).then(|| ObjectNames::of(sampled()));
+    let data = match is_schema {
+        true => BTreeSet::new(),
+        false => data_members(sampled()),
+    };
     let mut once = BTreeSet::new();
     let mut order: Vec<Vec<String>> = Vec::new();
     let mut seen: BTreeMap<Vec<String>, MemberValues> = BTreeMap::new();
@@ -93,6 +99,12 @@ pub(super) fn find(
             objects.as_ref(),
             &mut Vec::new(),
             &mut |path, seen_as| {
+                if path
+                    .first()
+                    .is_some_and(|name| data.contains(name.as_str()))
+                {
+                    return;
+                }
                 let (node, is_named_by_data) = match seen_as {
                     SeenAs::Once => {
                         once.insert(path.to_vec());
@@ -116,6 +128,7 @@ pub(super) fn find(
     let mut found = FoundColumns {
         columns: of_itself(found, &mut names),
         once,
+        named_by_data: data.len(),
         ..FoundColumns::default()
     };
     for path in order {

@@ -4,6 +4,41 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::vocabulary::{is_known, is_schema_name};
+
+/// The kind of a value, numbers being one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum ValueShape {
+    Boolean,
+    Number,
+    Text,
+    List,
+    Object,
+}
+
+/// Whether there are several values of one kind, and objects have most of their members in common.
+pub(super) fn are_alike(values: &[&JsonNode]) -> bool {
+    let first = values.first().and_then(|first| first.shape());
+    let is_one_shape = values.iter().all(|value| value.shape() == first);
+    let objects = || values.iter().map(|value| (String::new(), (*value).clone()));
+    values.len() > 1
+        && is_one_shape
+        && match first {
+            Some(ValueShape::Object) => JsonNode::Object(objects().collect()).has_alike_members(),
+            first => first.is_some(),
+        }
+}
+
+/// Whether the name of a member is an id or a person.
+pub(super) fn is_value(name: &str) -> bool {
+    let is_uuid = name.len() == 36 && name.matches('-').count() == 4;
+    let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+    is_uuid
+        || is_number
+        || (name.contains(' ') && !is_known(name))
+        || name.chars().skip(1).any(|letter| letter == '@')
+}
+
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum JsonNode {
@@ -60,15 +95,34 @@ impl JsonNode {
 
     /// Whether its members are named by ids or people: such a name is a value, and no draft may have it.
     pub fn is_keyed_by_data(&self) -> bool {
-        let is_value = |name: &str| {
-            let is_uuid = name.len() == 36 && name.matches('-').count() == 4;
-            let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
-            is_uuid
-                || is_number
-                || name.contains(' ')
-                || name.chars().skip(1).any(|letter| letter == '@')
-        };
-        self.has_alike_members() || self.members().iter().any(|(name, _)| is_value(name))
+        let is_value = |(name, _): &(String, Self)| is_value(name);
+        self.has_alike_members() || self.members().iter().any(is_value)
+    }
+
+    /// Whether it is several lists of the same things, some of them with a name that no vendor chose.
+    pub fn is_lists_by_data(&self) -> bool {
+        let members = self.members();
+        let lists = members
+            .iter()
+            .filter(|(_, list)| matches!(list, Self::List(_)));
+        let named: Vec<&str> = lists.clone().map(|(name, _)| name.as_str()).collect();
+        let firsts: Vec<&Self> = lists
+            .filter_map(|(_, list)| list.elements().first())
+            .collect();
+        named.iter().any(|name| !is_schema_name(name)) && are_alike(&firsts)
+    }
+
+    /// What kind of value it is; `None` for one that shows nothing.
+    pub fn shape(&self) -> Option<ValueShape> {
+        match self {
+            Self::Null => None,
+            Self::Text(text) if text.is_empty() => None,
+            Self::Boolean(_) => Some(ValueShape::Boolean),
+            Self::Integer(_) | Self::Real => Some(ValueShape::Number),
+            Self::Text(_) => Some(ValueShape::Text),
+            Self::List(_) => Some(ValueShape::List),
+            Self::Object(_) => Some(ValueShape::Object),
+        }
     }
 
     /// The members of an object; none of anything else.

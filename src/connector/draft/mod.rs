@@ -1,6 +1,7 @@
 //! Drafts a connector from a sample answer of a vendor or from an OpenAPI 3 description, for a person to finish.
 //!
-//! Guesses, and says so: each guess is a comment marked `ASSUMPTION`. No row's value gets into the draft. The surprise: a
+//! Guesses, and says so: each guess is a comment marked `ASSUMPTION`. No row's value gets into the draft, and no secret or
+//! person of an address. The surprise: a
 //! description is turned into samples with one row each, so that there is one way to guess.
 
 mod address;
@@ -15,6 +16,7 @@ mod paging;
 mod parameters;
 mod sample;
 mod text;
+mod vocabulary;
 
 pub use self::address::ADDRESS_KEY;
 pub use self::names::draft_name;
@@ -51,7 +53,7 @@ struct DraftOutline {
     base_url: String,
     /// Lines of `[auth]`.
     auth: String,
-    /// How many parts of the address look like secrets: each is a setting.
+    /// How many parts of the address are not shown: each is a setting.
     address_keys: usize,
     lists: Vec<SampleList>,
     /// What is not in the draft, and why.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::address::has_secret;
 use super::json_node::JsonNode;
-use super::lines::{assumption, key_in_header};
+use super::lines::{assumption, key_in_header, line};
 use super::sample::{SampleList, rows};
 use super::{DraftOutline, DraftSample};
 use crate::document::toml_text::toml_string;
@@ -218,15 +218,21 @@ impl<'a> Description<'a> {
             help.insert(path.clone(), text.to_owned());
         }
         let left = self.nodes_left.get();
-        let is_open = (self.open.borrow().iter()).any(|open| std::ptr::eq(*open, schema));
+        let is_open = self.is_open(schema);
         if depth == 0 || left == 0 || is_open {
-            return JsonNode::Null;
+            return unfollowed(schema, is_open);
         }
         self.nodes_left.set(left - 1);
         self.open.borrow_mut().push(schema);
         let node = self.sample_within(schema, depth, path, help);
         self.open.borrow_mut().pop();
         node
+    }
+
+    /// Whether the sample under way is within this schema.
+    fn is_open(&self, schema: &JsonNode) -> bool {
+        let open = self.open.borrow();
+        open.iter().any(|open| std::ptr::eq(*open, schema))
     }
 
     fn sample_within(
@@ -242,7 +248,9 @@ impl<'a> Description<'a> {
             return JsonNode::Object(members);
         }
         if let Some(items) = schema.get("items") {
-            return JsonNode::List(vec![self.sample(items, depth - 1, path, help)]);
+            let is_open = self.is_open(self.resolved(items));
+            let element = self.sample(items, depth - 1, path, help);
+            return JsonNode::List(if is_open { Vec::new() } else { vec![element] });
         }
         let alternatives = ["oneOf", "anyOf", "allOf"]
             .iter()
@@ -408,11 +416,25 @@ fn grant(flow: &str, rules: &JsonNode) -> Option<(&'static str, String)> {
         ("token_url", text("tokenUrl")),
         ("scope", &scopes.join(" ")),
     ] {
-        if !value.is_empty() && !value.contains(['{', '}']) {
-            lines.push_str(&format!("{key} = {}\n", toml_string(value)));
+        if key != "scope" && has_secret(value) {
+            let why = format!(
+                "left out: {key}, whose address in the description may have a secret: see the vendor's documentation"
+            );
+            lines.push_str(&line(&assumption(&why)));
+        } else if !value.is_empty() && !value.contains(['{', '}']) {
+            lines.push_str(&line(&format!("{key} = {}", toml_string(value))));
         }
     }
     Some((grant, lines))
+}
+
+/// A value of a schema whose members or elements are not followed, because it is too deep or contains itself.
+fn unfollowed(schema: &JsonNode, is_open: bool) -> JsonNode {
+    match () {
+        () if schema.get("items").is_some() => JsonNode::List(Vec::new()),
+        () if is_open || schema.get("properties").is_some() => JsonNode::Object(Vec::new()),
+        () => scalar(schema),
+    }
 }
 
 /// A value of a schema without members or elements.

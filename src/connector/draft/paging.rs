@@ -3,22 +3,12 @@
 use super::DraftSample;
 use super::json_node::JsonNode;
 use super::lines::assumption;
-use super::parameters::folded;
+use super::parameters::{LIMIT, NUMBER, OFFSET, folded};
 use super::sample::{ListRows, SampleList};
 use crate::connector::response::NextPath;
 use crate::document::toml_text::toml_string;
 
 /// Names of parameters and members, in small letters without signs. Earlier ones are likelier.
-const OFFSET: &[&str] = &[
-    "offset",
-    "skip",
-    "start",
-    "limitstart",
-    "startat",
-    "startindex",
-    "from",
-];
-const NUMBER: &[&str] = &["page", "pagenumber", "pageno", "pageindex", "pagenum"];
 const CURSOR: &[&str] = &[
     "cursor",
     "pagetoken",
@@ -29,21 +19,6 @@ const CURSOR: &[&str] = &[
     "continuationtoken",
     "marker",
     "bookmark",
-];
-const LIMIT: &[&str] = &[
-    "limit",
-    "top",
-    "take",
-    "perpage",
-    "pagesize",
-    "size",
-    "maxresults",
-    "pagelimit",
-    "limitpagelength",
-    "displaylength",
-    "count",
-    "length",
-    "rows",
 ];
 const NEXT: &[&str] = &[
     "odatanextlink",

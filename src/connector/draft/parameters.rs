@@ -3,6 +3,7 @@
 //! A value is written only if it is plainly harmless; any other one may be a secret, whatever its name is.
 
 use super::names::snake;
+use super::vocabulary::is_known;
 
 /// Parameters with such words in their names may carry a secret, however short the value is.
 const SECRETS: &[&str] = &[
@@ -25,11 +26,50 @@ const SECRETS: &[&str] = &[
     "nonce",
 ];
 
-/// Names of paging and selection, in small letters without signs.
+/// Names of paging, in small letters without signs. Earlier ones are likelier.
+pub(super) const OFFSET: &[&str] = &[
+    "offset",
+    "skip",
+    "start",
+    "limitstart",
+    "startat",
+    "startindex",
+    "from",
+];
+pub(super) const NUMBER: &[&str] = &["page", "pagenumber", "pageno", "pageindex", "pagenum"];
+pub(super) const LIMIT: &[&str] = &[
+    "limit",
+    "top",
+    "take",
+    "perpage",
+    "pagesize",
+    "size",
+    "maxresults",
+    "pagelimit",
+    "limitpagelength",
+    "displaylength",
+    "count",
+    "length",
+    "rows",
+];
+
+/// Names of selection, in small letters without signs.
 const SELECTION: &[&str] = &[
-    "top", "skip", "limit", "offset", "start", "page", "perpage", "pagesize", "size", "count",
     "select", "expand", "fields", "include", "exclude", "sort", "sortby", "order", "orderby",
     "format",
+];
+
+/// Names of numbers that are no person's.
+const NUMBERS: &[&str] = &[
+    "year",
+    "month",
+    "week",
+    "day",
+    "semester",
+    "version",
+    "v",
+    "apiversion",
+    "depth",
 ];
 
 /// Values of paging and format.
@@ -78,17 +118,23 @@ pub(super) fn is_secret_name(name: &str) -> bool {
 
 /// Whether the value can be shown.
 pub(super) fn is_harmless(name: &str, value: &str) -> bool {
-    let is_number = value.len() <= DIGITS && value.bytes().all(|byte| byte.is_ascii_digit());
+    let folded = folded(name);
+    let is_number =
+        |value: &str| value.len() <= DIGITS && value.bytes().all(|byte| byte.is_ascii_digit());
+    // `page=2,50` is number and size.
+    let is_numbers = || {
+        let is_listed = |names: &&[&str]| names.contains(&folded.as_str());
+        [OFFSET, NUMBER, LIMIT, NUMBERS].iter().any(is_listed) && value.split(',').all(is_number)
+    };
     let is_word = WORDS.contains(&value.to_ascii_lowercase().as_str());
     let is_selection = || {
         let is_sign = |letter: char| " ,;:_-.$()/+*".contains(letter);
-        SELECTION.contains(&folded(name).as_str())
+        SELECTION.contains(&folded.as_str())
             && value
-                .chars()
-                .all(|letter| letter.is_ascii_alphanumeric() || is_sign(letter))
-            && value.split(is_sign).all(|word| !looks_random(word))
+                .split(is_sign)
+                .all(|word| word.is_empty() || is_known(word))
     };
-    !is_secret_name(name) && (is_number || is_word || is_selection())
+    !is_secret_name(name) && (is_numbers() || is_word || is_selection())
 }
 
 /// Whether a word is hardly one that a person chose.

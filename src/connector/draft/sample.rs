@@ -6,6 +6,7 @@ use super::address::SampleAddress;
 use super::json_node::JsonNode;
 use super::object_names::ObjectNames;
 use super::parameters::{is_harmless, is_plain_name, is_secret_name};
+use super::vocabulary::is_known;
 use super::{DraftOutline, DraftSample};
 
 /// Lists are searched in objects down to this depth.
@@ -44,7 +45,7 @@ pub(super) struct ListRows<'a> {
 
 /// The only list of a sample answer.
 pub(super) fn outline(body: JsonNode, sample: &DraftSample) -> Result<DraftOutline, String> {
-    rows(&body, false)?;
+    let at = rows(&body, false)?.at;
     let mut outline = DraftOutline::default();
     let mut list = SampleList {
         name: sample.stem.clone(),
@@ -58,16 +59,22 @@ pub(super) fn outline(body: JsonNode, sample: &DraftSample) -> Result<DraftOutli
         parent: None,
     };
     if let Some(address) = &sample.address {
-        let address = SampleAddress::read(address);
+        let address = SampleAddress::read(address, &at);
         outline.base_url = address.base_url;
         outline.address_keys = address.keys;
         list.name = address.name;
         list.path = address.path;
         for (name, value) in address.query {
-            if !is_plain_name(&name) {
-                let why = "a parameter whose name may be a secret or a value";
-                outline.left_out.push(why.to_owned());
-            } else if is_secret_name(&name) {
+            let value = match value {
+                Some(value) if is_plain_name(&name) => value,
+                None if is_known(&name) => String::new(),
+                _ => {
+                    let why = "a parameter whose name may be a secret or a value";
+                    outline.left_out.push(why.to_owned());
+                    continue;
+                }
+            };
+            if is_secret_name(&name) {
                 outline.left_out.push(format!(
                     "the parameter {name}, which looks like a secret: see [auth]"
                 ));
@@ -76,7 +83,7 @@ pub(super) fn outline(body: JsonNode, sample: &DraftSample) -> Result<DraftOutli
             } else {
                 // Its name still shows how pages are requested.
                 outline.left_out.push(format!(
-                    "the value of the parameter {name}, which may be a secret: if it is none, add it to `query`"
+                    "the value of the parameter {name}, which may be a secret or a person: if it is neither, add it to `query`"
                 ));
                 list.parameters.push((name, None));
             }
@@ -92,7 +99,7 @@ pub(super) fn outline(body: JsonNode, sample: &DraftSample) -> Result<DraftOutli
 /// When there are none, with the reason.
 pub(super) fn rows(body: &JsonNode, is_schema: bool) -> Result<ListRows<'_>, String> {
     let mut lists = Vec::new();
-    lists_in(body, &mut Vec::new(), &mut lists);
+    lists_in(body, is_schema, &mut Vec::new(), &mut lists);
     // The first of the longest.
     let best = lists.into_iter().rev().max_by_key(|(_, rows)| rows.len());
     let is_empty_list = |(_, member): &(String, JsonNode)| *member == JsonNode::List(Vec::new());
@@ -175,7 +182,8 @@ fn below<'a>(
     let is_one = |(_, member): &(String, JsonNode)| {
         matches!(member, JsonNode::Text(_) | JsonNode::Boolean(_))
     };
-    if path.len() == DEPTH || node.is_keyed_by_data() || node.members().iter().any(is_one) {
+    let is_data = || node.is_keyed_by_data() || node.is_lists_by_data();
+    if path.len() == DEPTH || is_data() || node.members().iter().any(is_one) {
         return None;
     }
     node.members()
@@ -196,6 +204,7 @@ fn can_be_named(name: &str) -> bool {
 /// Every list with objects in it, and its path.
 fn lists_in<'a>(
     node: &'a JsonNode,
+    is_schema: bool,
     path: &mut Vec<String>,
     found: &mut Vec<(Vec<String>, Vec<&'a JsonNode>)>,
 ) {
@@ -208,13 +217,14 @@ fn lists_in<'a>(
     if !objects.iter().all(|object| object.get("rel").is_some()) {
         found.push((path.clone(), objects));
     }
-    if path.len() == DEPTH || node.is_keyed_by_data() {
+    let is_data = || node.is_keyed_by_data() || (!is_schema && node.is_lists_by_data());
+    if path.len() == DEPTH || is_data() {
         return;
     }
     for (name, member) in node.members() {
         if can_be_named(name) {
             path.push(name.clone());
-            lists_in(member, path, found);
+            lists_in(member, is_schema, path, found);
             path.pop();
         }
     }

@@ -249,6 +249,13 @@ fn stream_text(
         );
         text.push_str(&line(&assumption(&why)));
     }
+    if columns.named_by_data > 0 {
+        let why = format!(
+            "{} members of the rows are not listed, because their names may be data, such as people; list those that the vendor documents",
+            columns.named_by_data
+        );
+        text.push_str(&line(&assumption(&why)));
+    }
     let _ = write!(text, "\n[streams.{stream}.columns]\n"); // a text takes anything
     if let Some((_, column)) = &each {
         text.push_str(&line(column));

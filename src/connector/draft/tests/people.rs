@@ -78,3 +78,70 @@ fn many_names_are_no_long_work() {
     let text = drafted(&sample(&Value::from(rows), ""));
     assert!(!text.contains("n1x1"), "{text}");
 }
+
+/// A pivot has a column for each person in every row.
+#[test]
+fn a_pivot_names_no_person() {
+    for body in [
+        json!([{"date": "2026-01-01", "jane": 1, "bob": 2}, {"date": "2026-01-02", "jane": 3, "bob": 4}]),
+        json!([{"date": "2026-01-01", "jane": 1, "bob": null}, {"date": "2026-01-02", "jane": 1.5, "bob": 4}]),
+        json!([{"id": 1, "course": "x", "room": "y", "teacher": "z", "week": 3, "jane": true, "bob": false}]),
+        json!([{"id": 1, "jane": "present", "bob": "absent"}, {"id": 2, "jane": "absent", "bob": "late"}]),
+        json!([{"id": 1, "jane": {"hours": 1}, "bob": {"hours": 2}}, {"id": 2, "jane": {"hours": 1}, "bob": {"hours": 2}}]),
+        json!([{"id": 1, "jane": [1], "bob": [2]}, {"id": 2, "jane": [], "bob": [2]}]),
+        json!([{"id": 1, "jane doe": 5}, {"id": 2, "jane doe": 4}]),
+        json!([{"id": 1, "jane@school.example": "x"}, {"id": 2, "jane@school.example": "y"}]),
+        // Below a member of each row.
+        json!([{"id": 1, "marks": {"jane": 1, "bob": 2}}, {"id": 2, "marks": {"jane": 3, "bob": 4}}]),
+        json!([{"id": 1, "marks": {"jane": "a"}}, {"id": 2, "marks": {"jane": "b"}}]),
+        json!([{"id": 1, "of": {"day": {"jane": 1, "bob": 2}, "n": 1}}, {"id": 2, "of": {"day": {"jane": 3, "bob": 4}, "n": 1}}]),
+        // A list for each person.
+        json!({"jane": [{"date": "2026-01-01", "hours": 2}], "bob": [{"date": "2026-01-02", "hours": 1}], "id": [{"date": "x", "hours": 1}]}),
+        json!({"data": {"jane": [{"date": "2026-01-01"}], "bob": [{"date": "2026-01-02"}]}}),
+        json!({"id": 3, "jane": ["5a"], "bob": ["5b"]}),
+    ] {
+        let text = match draft(&sample(&body, ""), "school", &[]) {
+            Ok((text, _)) => text.to_lowercase(),
+            Err(why) => why,
+        };
+        for name in ["jane", "bob"] {
+            assert!(!text.contains(name), "{body}\n{text}");
+        }
+    }
+    for id in ["4711", "123e4567-e89b-12d3-a456-426614174000"] {
+        let body = json!([{"code": "a", id: 1}, {"code": "b", id: 2}]);
+        let text = drafted(&sample(&body, ""));
+        assert!(!text.contains(id), "{text}");
+        let words =
+            "# ASSUMPTION: 1 members of the rows are not listed, because their names may be data";
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn members_of_a_vendor_are_columns_though_they_are_alike() {
+    let body = json!([
+        {"id": 1, "givenName": "x", "familyName": "y", "isActive": true, "hasPhoto": false, "roomId": 3, "fluxId": 4, "siret": "s", "vatin": "v",
+         "wci": 5, "address": {"city": "a", "street": "b"}, "unit": {"wumTypeID": 1, "wumItemID": 2}, "monday": 1, "tuesday": 2},
+        {"id": 2, "givenName": "x", "familyName": "z", "isActive": true, "hasPhoto": true, "roomId": 3, "fluxId": 4, "siret": "t", "vatin": "w",
+         "wci": 6, "address": {"city": "a", "street": "b"}, "unit": {"wumTypeID": 1, "wumItemID": 3}, "monday": 1, "tuesday": 2},
+    ]);
+    let text = drafted(&sample(&body, ""));
+    for name in [
+        "given_name",
+        "family_name",
+        "is_active",
+        "has_photo",
+        "room_id",
+        "flux_id",
+        "siret",
+        "vatin",
+        "wci",
+        "address_city",
+        "unit_wum_type_id",
+        "tuesday",
+    ] {
+        assert!(text.contains(&format!("\n{name} = ")), "{name}: {text}");
+    }
+    assert!(!text.contains("not listed"), "{text}");
+}
