@@ -27,6 +27,8 @@ pub struct SampledStream {
     pub spec: Arc<StreamSpec>,
     /// The item that it was read for; empty for a stream that is read once.
     pub item: String,
+    /// The stream that the item is a row of.
+    pub row_of: Option<String>,
     /// The page. The error is a message for the admin.
     pub page: Result<SamplePage, String>,
 }
@@ -116,23 +118,32 @@ impl App {
         sampled: &BTreeMap<StreamName, SampledStream>,
         budget: &RunBudget,
     ) -> SampledStream {
-        let item = match one_item(source, spec, sampled) {
+        let each = spec.for_each.as_ref();
+        let mut found = SampledStream {
+            spec: Arc::clone(spec),
+            item: String::new(),
+            row_of: match listed(spec, source) {
+                Some(_) => None,
+                None => each.and_then(|each| each.stream.clone()),
+            },
+            page: Err(String::new()),
+        };
+        let mut item = match one_item(source, spec, sampled) {
             Ok(item) => item,
             Err(why) => {
-                return SampledStream {
-                    spec: Arc::clone(spec),
-                    item: String::new(),
-                    page: Err(why),
-                };
+                found.page = Err(why);
+                return found;
             }
         };
+        found.item.clone_from(&item.name);
+        if let Some(parent) = &found.row_of {
+            // Messages name no value of a row.
+            item.name = format!("a row of {parent}");
+        }
         let space = self.store().staging_space();
         let page = sample_page(source, spec, &item, space, (&self.clock, budget)).await;
-        SampledStream {
-            spec: Arc::clone(spec),
-            item: item.name,
-            page: page.map_err(|error| error.to_string()),
-        }
+        found.page = page.map_err(|error| error.to_string());
+        found
     }
 }
 

@@ -154,11 +154,11 @@ fn a_stream_for_each_row_is_read_for_the_first_one() {
     let (vendor, installation) = (library(), installation());
     let connector = format!(
         "connector = \"shelf\"\ntitle = \"Shelf\"\nbase_url = \"{}/v2\"\n[auth.api_key]\nheader = \"X-Api-Key\"\n\
-         [streams.books]\npath = \"/books\"\nrows = \"books\"\nkey = [\"id\"]\n[streams.books.columns]\nid = \"id : integer\"\n\
+         [streams.books]\npath = \"/books\"\nrows = \"books\"\nkey = [\"id\"]\n[streams.books.columns]\nid = \"id : integer\"\ntitle = \"title : text\"\n\
          [streams.loans]\npath = \"/books/{{book_id}}/loans\"\nrows = \"[]\"\nkey = [\"book_id\", \"id\"]\n\
          for_each = {{ stream = \"books\", take = {{ book_id = \"id\" }} }}\n\
          [streams.loans.columns]\nbook_id = \"= {{book_id}} : integer\"\nid = \"id : integer\"\n\
-         [streams.missing]\npath = \"/missing\"\nrows = \"[]\"\nkey = [\"id\"]\n[streams.missing.columns]\nid = \"id : text\"\n",
+         [streams.missing]\npath = \"/books/{{book_id}}/missing\"\nfor_each = {{ stream = \"books\", take = {{ book_id = \"title\" }} }}\nrows = \"[]\"\nkey = [\"id\"]\n[streams.missing.columns]\nid = \"id : text\"\n",
         vendor.origin()
     );
     installation.write("config/connectors/shelf.toml", &connector);
@@ -175,7 +175,7 @@ fn a_stream_for_each_row_is_read_for_the_first_one() {
     let loans = &view[0];
     assert_eq!(
         (&loans["stream"], &loans["item"]),
-        (&json!("loans"), &json!("0"))
+        (&json!("loans"), &json!("a row of books"))
     );
     assert_eq!(
         (&loans["received"], &loans["duplicates"]),
@@ -184,8 +184,15 @@ fn a_stream_for_each_row_is_read_for_the_first_one() {
     assert_eq!(loans["unlisted"], json!(["borrower"]));
     assert_eq!(loans["next"], "no next page");
     assert_eq!(loans["columns"][1]["values"], 2);
+    let ran = installation.run(&["connector", "test", "shelf", "loans", "--rows"]);
+    assert!(ran.out.contains("library.loans (0): 2 rows"), "{ran:?}");
     let ran = installation.run(&["connector", "test", "shelf"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.out.contains("library.loans (a row of books): 2 rows"),
+        "{ran:?}"
+    );
+    assert!(!ran.out.contains("Book 0"), "no value of a row: {ran:?}");
     assert!(
         ran.out.contains("1 of 3 streams could not be read."),
         "{ran:?}"

@@ -106,8 +106,8 @@ pub async fn run(folders: &Folders, options: &NewOptions) -> Result<(), Exit> {
     ));
     if text.contains(&format!("\n{ADDRESS_KEY} = ")) {
         out::text(format!(
-            "A part of the address looks like a secret and was left out: write it as the setting {ADDRESS_KEY} of the source, \
-             or ask the vendor for a key in a header, because everyone who reads rollbook.toml sees a setting."
+            "A part of the address may be a secret or a person's name and was left out: write it as the setting {ADDRESS_KEY} of \
+             the source. Everyone who reads rollbook.toml sees a setting, so ask the vendor for a key in a header."
         ));
     }
     Ok(())

@@ -48,6 +48,7 @@ pub struct TestOptions {
 #[derive(Debug, Serialize)]
 struct SampledStreamView {
     stream: StreamName,
+    /// What it was read for; the value of a row is shown with rows only.
     item: String,
     /// Why there is no page.
     message: Option<String>,
@@ -217,7 +218,7 @@ fn view(sampled: &SampledStream, with_rows: bool) -> SampledStreamView {
     };
     SampledStreamView {
         stream: spec.name.clone(),
-        item: sampled.item.clone(),
+        item: item(sampled, with_rows),
         message: page.err().cloned(),
         received: sampled.received(),
         rejected: parts.iter().map(|part| part.problems.rejected()).sum(),
@@ -227,6 +228,13 @@ fn view(sampled: &SampledStream, with_rows: bool) -> SampledStreamView {
         columns: spec.columns.iter().enumerate().map(column).collect(),
         problems,
         unlisted: page.map_or(Vec::new(), |page| page.unlisted.clone()),
+    }
+}
+
+fn item(sampled: &SampledStream, with_rows: bool) -> String {
+    match &sampled.row_of {
+        Some(parent) if !with_rows => format!("a row of {parent}"),
+        _ => sampled.item.clone(),
     }
 }
 
