@@ -30,7 +30,8 @@ pub struct Checkpoint {
     pub count_gap: Option<i64>,
     /// When a series was last read from its start because of that number.
     pub recounted_at: Option<Timestamp>,
-    /// When it was last read in full.
+    /// When it was last read in full. Of a series: when it was last begun from its start, unless rows of responses for several
+    /// series were taken since.
     pub full_at: Option<Timestamp>,
     /// When an older span was last read again.
     pub reread_at: Option<Timestamp>,
@@ -48,6 +49,11 @@ impl Checkpoint {
     /// Whether a series is being read from its start because of the vendor's number, in this run or an earlier one.
     pub fn is_recounted(&self) -> bool {
         self.recounted_at.is_some() && self.count_gap.is_none()
+    }
+
+    /// Whether rows of a series may be of responses for several.
+    pub fn has_shared_rows(&self) -> bool {
+        self.full_at.is_none()
     }
 }
 

@@ -12,7 +12,7 @@ mod several;
 mod shared;
 mod span;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -59,6 +59,10 @@ pub struct TimelineReport {
     pub unfinished: Vec<(String, Timestamp)>,
     /// Why the first of these stopped, if a request was under way.
     pub out_of_time: Option<Failure>,
+    /// Items whose walk did not reach its end, for any reason.
+    pub unread: BTreeSet<String>,
+    /// Responses for several items lacked rows.
+    pub lacks_shared: bool,
     /// How many steps were applied.
     pub steps: u64,
     /// How many items there are.
@@ -146,6 +150,9 @@ pub async fn read(
     if report.steps == 0 && report.failure.is_none() {
         report.failure = report.out_of_time.take();
     }
+    walks
+        .replace_shared(&items, &mut known, &mut report)
+        .await?;
     walks.recount(&items, &mut known, &mut report).await?;
     Ok(report)
 }
@@ -199,9 +206,10 @@ impl Walks<'_> {
             let Some(advanced) = under_way.next().await else {
                 break;
             };
-            if let Some(most) = waiting.learn(&advanced.found) {
-                report.facts.notes.push(several::remember(rules, most));
+            if let Some((most, why)) = waiting.learn(&advanced.found) {
+                report.facts.notes.push(several::remember(rules, most, why));
             }
+            report.lacks_shared |= advanced.found.lacks_rows && self.rules.writing != Writing::Dry;
             for (walk, progress) in advanced.walks {
                 let item = walk.item;
                 let progress = match progress {
@@ -211,9 +219,7 @@ impl Walks<'_> {
                     }
                     progress => progress,
                 };
-                let (part, checkpoint) = walk.end();
-                report.add(part);
-                known.insert(key_of(item), checkpoint);
+                report.end(walk, known);
                 let error = match progress {
                     ItemProgress::More | ItemProgress::Ended => continue,
                     ItemProgress::FailedLike(reason) => {
@@ -242,14 +248,17 @@ impl Walks<'_> {
                     report.failure.get_or_insert(error);
                 }
             }
+            // They are read from their start.
+            if report.lacks_shared {
+                for walk in waiting.take_shared() {
+                    report.end(walk, known);
+                }
+            }
         }
         drop(under_way);
         for mut walk in waiting.into_walks() {
             walk.out_of_time(None);
-            let item = walk.item;
-            let (part, checkpoint) = walk.end();
-            report.add(part);
-            known.insert(key_of(item), checkpoint);
+            report.end(walk, known);
         }
         let written = batch.finish().await?;
         report.applied.new += written.applied.new;
@@ -281,6 +290,18 @@ impl TimelineReport {
             && self.unfinished.is_empty()
             && self.held.is_none()
             && self.incomplete.is_empty()
+    }
+
+    /// Adds what the walk of an item did.
+    fn end(&mut self, walk: ItemWalk<'_>, known: &mut BTreeMap<String, Checkpoint>) {
+        let item = key_of(walk.item);
+        match walk.is_read() {
+            true => self.unread.remove(&item),
+            false => self.unread.insert(item.clone()),
+        };
+        let (part, checkpoint) = walk.end();
+        self.add(part);
+        known.insert(item, checkpoint);
     }
 
     fn add(&mut self, part: Self) {

@@ -183,7 +183,7 @@ fn unfinished(done: &TimelineReport) -> Option<String> {
         0 | 1 => format!("read up to {until}; the next run continues there"),
         items => format!(
             "{} of {items} are read to their end, the others up to {until} at least; the next run continues there",
-            items.saturating_sub(done.unfinished.len() + done.failed.len())
+            items.saturating_sub(done.unread.len())
         ),
     })
 }

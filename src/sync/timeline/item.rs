@@ -121,6 +121,17 @@ impl<'a> ItemWalk<'a> {
         self.checkpoint.is_recounted()
     }
 
+    /// Whether rows of it may be of responses for several.
+    pub(super) fn has_shared_rows(&self) -> bool {
+        self.checkpoint.has_shared_rows()
+    }
+
+    /// Whether it reached its end, and its rows were taken.
+    pub(super) fn is_read(&self) -> bool {
+        let has_stopped = self.report.held.is_some() || !self.report.incomplete.is_empty();
+        self.walk.span().is_none() && !has_stopped
+    }
+
     /// How many steps were taken.
     pub(super) fn steps(&self) -> u64 {
         self.report.steps
@@ -195,7 +206,10 @@ impl<'a> ItemWalk<'a> {
             ..WalkFacts::default()
         };
         match self.compare(rows, facts, end).await {
-            Ok(Some(read)) => self.accept(read).await,
+            Ok(Some(read)) => {
+                self.checkpoint.full_at = None;
+                self.accept(read).await
+            }
             Ok(None) => self.step_alone().await,
             Err(error) => self.failed(error),
         }

@@ -1,4 +1,4 @@
-//! In which order the rows of several items came: it tells which of them a response that was cut without a word would lack.
+//! In which order the rows of several items are: it tells which of them a response that was cut silently would lack.
 //! Pure.
 
 use std::collections::BTreeSet;
@@ -44,12 +44,17 @@ impl RowOrder {
         self.last = Some((item, time));
     }
 
-    /// Nothing says what a cut would have taken.
-    pub(super) fn is_unknown(&self) -> bool {
-        self.has_untimed || (self.mixes_items && self.rises && self.falls)
+    /// A row has no time: nothing says what a cut would have taken.
+    pub(super) fn lacks_times(&self) -> bool {
+        self.has_untimed
     }
 
-    /// The item of which a cut may have left a part, where the rows came item by item.
+    /// The rows are in no order, which says as little.
+    pub(super) fn is_mixed(&self) -> bool {
+        self.mixes_items && self.rises && self.falls
+    }
+
+    /// The item of which a cut may have left a part, where the rows are item by item.
     pub(super) fn last_of_items(&self) -> Option<&str> {
         let (last, _) = self.last.as_ref().filter(|_| !self.mixes_items)?;
         Some(last)
@@ -60,7 +65,7 @@ impl RowOrder {
         !self.falls_in_item
     }
 
-    /// The newest time, where a cut takes what is newer: of several items the newest rows came last.
+    /// The newest time, where a cut takes what is newer: of several items the newest rows are last.
     pub(super) fn newest_if_last(&self) -> Option<Timestamp> {
         self.newest.filter(|_| !self.falls && self.items.len() > 1)
     }
@@ -98,7 +103,8 @@ mod tests {
             }
             let time = |text: Option<&str>| text.and_then(|text| second(text.as_bytes()[0]));
             assert_eq!(order.last_of_items(), last, "{name}");
-            assert_eq!(order.is_unknown(), is_unknown, "{name}");
+            let is_unknown_here = order.lacks_times() || order.is_mixed();
+            assert_eq!(is_unknown_here, is_unknown, "{name}");
             if !is_unknown {
                 assert_eq!(order.newest_if_last(), time(newest), "{name}");
                 assert_eq!(order.oldest_if_last(), time(oldest), "{name}");

@@ -1,4 +1,4 @@
-//! Whether a response for several items is whole: what a server that leaves rows out without a word would lack.
+//! Whether a response for several items is whole: what a server that leaves rows out silently would lack.
 //!
 //! A response with more rows than any that turned out to be whole, in all or of one item, is compared with those of two requests
 //! that share its time, and of one for the item with most rows alone. A server that drops rows of each response drops them
@@ -31,8 +31,11 @@ pub(super) async fn check(
     shared: &SharedRows,
     span: (Timestamp, Timestamp),
 ) -> Result<bool, SharedResponse> {
-    if shared.order.is_unknown() {
-        return Err(SharedResponse::Split(Split::Fewer));
+    if shared.order.lacks_times() {
+        return Err(SharedResponse::Split(Split::Untimed));
+    }
+    if shared.order.is_mixed() {
+        return Err(SharedResponse::Split(Split::Unordered));
     }
     let (memory, name) = (&rules.context.source.memory, &rules.job.spec.name);
     let lengths = || shared.parts.values().map(|rows| rows.len() as u64);

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::several;
 use super::span::Begin;
 use super::{TimelineReport, Walks, Writing, key_of};
 use crate::model::scalar;
@@ -48,7 +47,9 @@ impl Walks<'_> {
                 Some(settled) => {
                     group.gap(known) > settled && self.may_read_from_start(&group, known)
                 }
-                None => is_more && !group.is_recounted(known) && self.may_share(),
+                None => {
+                    is_more && !group.is_recounted(known) && self.has_shared_rows(&group, known)
+                }
             };
             if reads_from_start {
                 self.forget(&group, known).await?;
@@ -65,9 +66,48 @@ impl Walks<'_> {
         Ok(())
     }
 
-    /// Rows may have been received by requests for several series.
-    fn may_share(&self) -> bool {
-        several::most(self.context, self.job) > 1
+    /// Reads series from their start that have rows of responses for several, where such responses turned out to lack rows.
+    pub(super) async fn replace_shared(
+        &self,
+        items: &[Item],
+        known: &mut BTreeMap<String, Checkpoint>,
+        report: &mut TimelineReport,
+    ) -> Result<(), Failure> {
+        if !report.lacks_shared {
+            return Ok(());
+        }
+        let is_shared = |item: &&Item| {
+            let checkpoint = known.get(&key_of(item));
+            checkpoint.is_some_and(Checkpoint::has_shared_rows)
+        };
+        let group = Group {
+            rows: 0,
+            items: items.iter().filter(is_shared).collect(),
+        };
+        if group.items.is_empty() {
+            return Ok(());
+        }
+        report.facts.notes.push(format!(
+            "series that may lack rows of earlier shared responses: {}; they are read again from their start",
+            group.items.len()
+        ));
+        group.note(known, |checkpoint| {
+            checkpoint.count_gap = None;
+            checkpoint.walked_from = None;
+        });
+        self.save(&group, known).await?;
+        // What this run cannot read, the next one does.
+        if report.is_whole() {
+            self.read(&group.items, (Begin::Checkpoint, 1), known, report)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Rows may be of responses for several series.
+    fn has_shared_rows(&self, group: &Group<'_>, known: &BTreeMap<String, Checkpoint>) -> bool {
+        let mut checkpoints = group.checkpoints(known);
+        self.job.spec.several.is_some() && checkpoints.any(Checkpoint::has_shared_rows)
     }
 
     /// The series are read from their start, also by later runs where this one has no time for all, and no difference is known.

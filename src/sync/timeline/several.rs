@@ -3,7 +3,7 @@
 //! A saving, and no other reading: each series is compared, checked and written by itself, and has its own step and
 //! checkpoint. Whatever such a response does not show beyond doubt is requested for the series alone: a refused request,
 //! an unreadable row, and a series of which no row was received, because a server may answer for fewer than were named.
-//! It may also leave rows out without a word: see `probe.rs`.
+//! It may also leave rows out silently: see `probe.rs`.
 
 use std::collections::BTreeMap;
 
@@ -38,18 +38,24 @@ pub(super) fn most(context: &Context<'_>, job: &StreamJob) -> usize {
 }
 
 /// The server does not serve more items at once: no request names more for a while. Returns a note for the report.
-pub(super) fn remember(rules: ItemRules<'_>, most: usize) -> String {
+pub(super) fn remember(rules: ItemRules<'_>, most: usize, why: Split) -> String {
     let name = &rules.job.spec.name;
     rules.context.source.memory.update(name, |memory| {
         memory.items = u64::try_from(most).ok();
         memory.found = Some(rules.context.clock.now());
     });
+    let cause = match why {
+        Split::Fewer => "leaves rows out of responses for several items",
+        Split::Unnamed => "does not return of which item each row is",
+        Split::Unordered => "returns the rows of several items in no order",
+        Split::Untimed => "returns rows of several items without a time",
+        Split::Refused | Split::TooMany | Split::Unreadable | Split::Unproven => {
+            "refuses requests for more items"
+        }
+    };
     match most {
-        1 => "the server does not answer for several items of one request; for a week each is requested by itself"
-            .to_owned(),
-        most => format!(
-            "the server refuses requests for more items; for a week at most {most} are requested at once"
-        ),
+        1 => format!("the server {cause}; for a week each item is requested by itself"),
+        most => format!("the server {cause}; for a week at most {most} are requested at once"),
     }
 }
 
@@ -70,8 +76,10 @@ pub(super) struct SharedFindings {
     too_many: Option<usize>,
     /// The most items that a request was served for.
     served: usize,
-    /// No request may name more items: they were refused or missing together, and served apart.
-    at_most: Option<usize>,
+    /// No request may name more items, and why: they were refused or missing together, and served apart.
+    at_most: Option<(usize, Split)>,
+    /// A response lacked rows, so that earlier ones may have lacked some as well.
+    pub lacks_rows: bool,
 }
 
 /// Walks after a step.
@@ -130,10 +138,19 @@ impl<'a> WaitingWalks<'a> {
         Some(walks)
     }
 
-    /// Adjusts how many items a request names; returns a lower limit that the server turned out to have.
-    pub(super) fn learn(&mut self, found: &SharedFindings) -> Option<usize> {
-        let lower = found.at_most.filter(|most| *most < self.most);
-        if let Some(most) = lower {
+    /// Takes the walks that have rows of responses for several.
+    pub(super) fn take_shared(&mut self) -> impl Iterator<Item = ItemWalk<'a>> {
+        let all = std::mem::take(&mut self.walks).into_iter();
+        let (shared, others) = all.partition(|(_, walk)| walk.has_shared_rows());
+        self.walks = others;
+        let shared: BTreeMap<_, _> = shared;
+        shared.into_values()
+    }
+
+    /// Adjusts how many items a request names; returns a lower limit that the server turned out to have, and why.
+    pub(super) fn learn(&mut self, found: &SharedFindings) -> Option<(usize, Split)> {
+        let lower = found.at_most.filter(|(most, _)| *most < self.most);
+        if let Some((most, _)) = lower {
             self.most = most;
             self.limit = self.limit.min(most);
         }
@@ -158,7 +175,9 @@ impl<'a> Advanced<'a> {
         let least = |one: Option<usize>, two: Option<usize>| one.into_iter().chain(two).min();
         let (found, other) = (&mut self.found, other.found);
         found.too_many = least(found.too_many, other.too_many);
-        found.at_most = least(found.at_most, other.at_most);
+        let limits = found.at_most.into_iter().chain(other.at_most);
+        found.at_most = limits.min_by_key(|(most, _)| *most);
+        found.lacks_rows |= other.lacks_rows;
         found.served = found.served.max(other.served);
         self
     }
@@ -240,7 +259,7 @@ async fn together<'a>(
     let steps: u64 = walks.iter().map(ItemWalk::steps).sum();
     let mut advanced = match why {
         // Nothing of what such a server returns is whole, or known to be.
-        Split::Fewer | Split::Unproven => {
+        Split::Fewer | Split::Unnamed | Split::Unordered | Split::Untimed | Split::Unproven => {
             let mut advanced = Advanced {
                 walks: Vec::new(),
                 found: SharedFindings::default(),
@@ -260,10 +279,14 @@ async fn together<'a>(
     let found = &mut advanced.found;
     match why {
         Split::TooMany => found.too_many = found.too_many.into_iter().chain([asked]).min(),
-        Split::Fewer => found.at_most = Some(1),
+        Split::Fewer | Split::Unnamed | Split::Unordered | Split::Untimed => {
+            found.at_most = Some((1, why));
+            found.lacks_rows |= why == Split::Fewer;
+        }
         // Not one of them is refused: the list was too long.
         Split::Refused if is_served => {
-            found.at_most = found.at_most.into_iter().chain([found.served]).min();
+            let limits = found.at_most.into_iter().chain([(found.served, why)]);
+            found.at_most = limits.min_by_key(|(most, _)| *most);
         }
         Split::Refused | Split::Unreadable | Split::Unproven => {}
     }

@@ -32,8 +32,14 @@ pub(super) enum Split {
     Unreadable,
     /// The server refuses them, perhaps because of one.
     Refused,
-    /// The server answered for fewer than were named, or in an order that would not show it, or left rows out.
+    /// The server returned rows of fewer items than were named, or left rows out.
     Fewer,
+    /// No row tells its item.
+    Unnamed,
+    /// The rows are in no order, which would not show what a cut took.
+    Unordered,
+    /// A row has no time, which would not show it either.
+    Untimed,
     /// The response has too few rows to show whether it is whole.
     Unproven,
 }
@@ -139,8 +145,9 @@ async fn request(
             facts,
             end,
         })),
-        // No row tells its item: the server does not know what it was asked for.
-        Ok(Ok(None)) if facts.unidentified == facts.received => SharedResponse::Split(Split::Fewer),
+        Ok(Ok(None)) if facts.unidentified == facts.received => {
+            SharedResponse::Split(Split::Unnamed)
+        }
         Ok(Ok(None)) => SharedResponse::Split(Split::Unreadable),
         Ok(Err(error)) => SharedResponse::Failed(error.into()),
         Err(_) => SharedResponse::Failed(Failure::Panicked {
@@ -175,7 +182,7 @@ fn refusal(error: Failure) -> SharedResponse {
     }
 }
 
-/// The rows of each item, the order in which they came, and what was repaired in them; nothing if they cannot be told apart.
+/// The rows of each item, their order, and what was repaired in them; nothing if they cannot be told apart.
 fn parts(
     pages: Vec<WaitingRows>,
     column: usize,

@@ -91,6 +91,7 @@ impl Span {
                 cursor: None,
                 walked_to: None,
                 same: None,
+                full_at: Some(self.now),
                 ..before
             },
             false => Checkpoint {

@@ -292,7 +292,7 @@ fn s10_no_server_loses_points_of_several_series() {
     );
 }
 
-/// S10: a response that was cut without a word is not taken for whole, in whatever order its rows are, and a whole one
+/// S10: a response that was cut silently is not taken for whole, in whatever order its rows are, and a whole one
 /// costs two further requests at most.
 #[test]
 fn s10_a_response_that_was_cut_silently_loses_nothing() {

@@ -103,6 +103,8 @@ type Points = BTreeMap<String, BTreeMap<Timestamp, i64>>;
 struct World {
     order: Order,
     fault: Fault,
+    /// Another fault of the windows that begin behind a time.
+    later: Option<(Timestamp, Fault)>,
     malformed: Vec<Malformed>,
     points: Arc<Mutex<Points>>,
     /// The lists state the last point of each series.
@@ -141,6 +143,7 @@ impl World {
         Self {
             order: Order::Asked,
             fault: Fault::None,
+            later: None,
             malformed: Vec::new(),
             points: Arc::new(Mutex::new(points.collect())),
             states_last: true,
@@ -194,13 +197,15 @@ impl World {
         if ids.len() == 1 {
             return reply(&self.rows(&ids, bounds, Fault::None), false);
         }
-        match self.fault {
+        let later = self.later.filter(|(behind, _)| bounds.0 >= *behind);
+        let fault = later.map_or(self.fault, |(_, fault)| fault);
+        match fault {
             Fault::RefusesMore(most, status) if ids.len() > most => return Reply::status(status),
             Fault::RefusesLong(most, status) if list.len() > most => return Reply::status(status),
             Fault::EmptyForMore(most) if ids.len() > most => return reply(&[], true),
             _ => {}
         }
-        let mut rows = self.rows(&ids, bounds, self.fault);
+        let mut rows = self.rows(&ids, bounds, fault);
         self.spoil(&ids, &mut rows);
         reply(&rows, true)
     }
@@ -747,5 +752,38 @@ fn s12_a_first_difference_is_not_settled_unread() {
             requests.len() <= 4 && requests[0] == (5, 200),
             "{what}: {requests:?}"
         );
+    }
+}
+
+/// S12: a fault that begins after steps that were believed: what these lack is found by the vendor's number of rows where
+/// a refusal ends the sharing, and without a number where a response that lacks rows does. A server that is known to leave
+/// rows out costs no further reading.
+#[test]
+fn s12_steps_before_a_fault_are_read_again() {
+    for (counts, later) in [
+        (Some(0), Fault::RefusesMore(1, 400)),
+        (Some(10), Fault::RefusesMore(1, 400)),
+        (Some(0), Fault::First),
+        (None, Fault::First),
+    ] {
+        let what = format!("{counts:?}, {later:?}");
+        let mut world = World::with(Order::Asked, Fault::Hides, 5);
+        world.counts = counts;
+        world.later = Some((time(START) - hours(8 * 24), later));
+        let mut harness = start(&world, 20);
+        let run = harness.sync();
+        assert_whole(&run, &harness, &world, &what);
+        let is_said = run.reported.contains("read again from their start");
+        assert_eq!(is_said, later == Fault::First, "{what}: {run:?}");
+        assert!(run.reported.contains("for a week"), "{what}: {run:?}");
+        let requests = asked(&harness).len();
+        assert!(requests < 50, "{what}: {requests} requests");
+        for day in 1..5 {
+            next_day(&harness, &world, day);
+            let run = harness.sync();
+            assert_whole(&run, &harness, &world, &what);
+            let is_said = run.reported.contains("read again from their start");
+            assert!(!is_said, "{what}, day {day}: {run:?}");
+        }
     }
 }
