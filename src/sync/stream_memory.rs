@@ -24,10 +24,12 @@ struct MemoryState {
     streams: BTreeMap<StreamName, RememberedStream>,
 }
 
-/// How many rows a response for several items of a stream has.
+/// How large a response for several items of a stream is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SharedSize {
-    /// In all.
+    /// How many items were named.
+    pub items: u64,
+    /// How many rows it has in all.
     pub rows: u64,
     /// Of the item with most of them.
     pub of_item: u64,
@@ -35,16 +37,51 @@ pub struct SharedSize {
 
 impl SharedSize {
     /// Whether a response of this size is not larger than another one.
-    pub fn is_within(self, other: Self) -> bool {
-        self.rows <= other.rows && self.of_item <= other.of_item
+    fn is_within(self, other: Self) -> bool {
+        self.items <= other.items && self.rows <= other.rows && self.of_item <= other.of_item
+    }
+}
+
+/// Responses for several items that turned out to be whole.
+#[derive(Default)]
+struct WholeSizes {
+    /// The largest ones.
+    sizes: Vec<SharedSize>,
+    /// When the first of them was received.
+    since: Option<Timestamp>,
+}
+
+impl WholeSizes {
+    /// Whether a response of this size is not larger than those for as many items. One for fewer items says nothing: a
+    /// server may divide a number of rows among the items.
+    fn contains(&self, size: SharedSize) -> bool {
+        let of_as_many = self.sizes.iter().filter(|one| one.items >= size.items);
+        let all = of_as_many.fold(SharedSize::default(), |all, one| SharedSize {
+            items: all.items.max(one.items),
+            rows: all.rows.max(one.rows),
+            of_item: all.of_item.max(one.of_item),
+        });
+        size.is_within(all)
+    }
+
+    fn add(&mut self, size: SharedSize, now: Timestamp) {
+        self.since.get_or_insert(now);
+        self.sizes.retain(|one| !one.is_within(size));
+        self.sizes.push(size);
+    }
+
+    fn expire(&mut self, now: Timestamp) {
+        let is_old = |at: Timestamp| now.duration_since(at).abs() >= WHOLE_LASTS;
+        if self.since.is_some_and(is_old) {
+            *self = Self::default();
+        }
     }
 }
 
 #[derive(Default)]
 struct RememberedStream {
     adaptation: Adaptation,
-    /// The largest responses for several items that turned out to be whole, and when the first of them was received.
-    whole: Option<(SharedSize, Timestamp)>,
+    whole: WholeSizes,
     /// It differs from what the mirror holds.
     is_new: bool,
     /// Walks until the next search for parameters.
@@ -75,8 +112,7 @@ impl StreamMemory {
         }
         for known in self.state().streams.values_mut() {
             known.update(|adaptation| adaptation.expire(now));
-            let is_old = |at: Timestamp| now.duration_since(at).abs() >= WHOLE_LASTS;
-            known.whole = known.whole.filter(|(_, at)| !is_old(*at));
+            known.whole.expire(now);
         }
         Ok(())
     }
@@ -95,20 +131,16 @@ impl StreamMemory {
         self.state().of(stream).update(act);
     }
 
-    /// The size up to which a stream's responses for several items are known to be whole.
-    pub fn largest_whole(&self, stream: &StreamName) -> SharedSize {
+    /// Whether a stream's responses for several items are known to be whole up to this size.
+    pub fn is_known_whole(&self, stream: &StreamName, size: SharedSize) -> bool {
         let state = self.state();
-        let known = state.streams.get(stream).and_then(|known| known.whole);
-        known.map(|(size, _)| size).unwrap_or_default()
+        let known = state.streams.get(stream);
+        known.is_some_and(|known| known.whole.contains(size))
     }
 
     /// A response of this size turned out to be whole.
     pub fn found_whole(&self, stream: &StreamName, size: SharedSize, now: Timestamp) {
-        let mut state = self.state();
-        let whole = &mut state.of(stream).whole;
-        let (known, _) = whole.get_or_insert((size, now));
-        known.rows = known.rows.max(size.rows);
-        known.of_item = known.of_item.max(size.of_item);
+        self.state().of(stream).whole.add(size, now);
     }
 
     /// What the mirror does not hold yet.
@@ -152,5 +184,42 @@ impl RememberedStream {
         let before = self.adaptation.clone();
         act(&mut self.adaptation);
         self.is_new |= self.adaptation != before;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn up_to_which_size_responses_are_whole() {
+        let size = |(items, rows, of_item)| SharedSize {
+            items,
+            rows,
+            of_item,
+        };
+        let found = "2026-03-02T06:00:00Z".parse().expect("a time");
+        let mut whole = WholeSizes::default();
+        for response in [(3, 84, 28), (7, 70, 10), (7, 60, 15)] {
+            whole.add(size(response), found);
+        }
+        for (response, expected) in [
+            ((3, 84, 28), true),
+            ((2, 20, 20), true),
+            ((3, 85, 28), false),
+            ((3, 84, 29), false),
+            ((7, 70, 15), true),
+            ((7, 71, 10), false),
+            ((7, 70, 16), false),
+            // Of three items there may be more rows each than of four.
+            ((4, 40, 20), false),
+            ((8, 8, 1), false),
+        ] {
+            assert_eq!(whole.contains(size(response)), expected, "{response:?}");
+        }
+        whole.expire("2026-03-09T05:59:59Z".parse().expect("a time"));
+        assert!(whole.contains(size((1, 1, 1))));
+        whole.expire("2026-03-09T06:00:00Z".parse().expect("a time"));
+        assert!(!whole.contains(size((1, 1, 1))));
     }
 }

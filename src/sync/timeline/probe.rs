@@ -1,10 +1,10 @@
 //! Whether a response for several items is whole: what a server that leaves rows out silently would lack.
 //!
-//! A response with more rows than any that turned out to be whole, in all or of one item, is compared with those of two requests
-//! that share its time, and of one for the item with most rows alone. A server that drops rows of each response drops them
-//! twice then, one that cuts a response cuts neither half at the same row, and one that limits the rows of each item shows more
-//! of them in two halves, or alone. A smaller response may still be cut at its end, because a limit need not count rows: what such a cut would
-//! have taken is requested once more, see `RowOrder`.
+//! A response for more items, or with more rows in all or of one item, than those that turned out to be whole, is compared
+//! with those of two requests that share its time, and of one for the item with most rows alone. A server that drops rows of
+//! each response drops them twice then, one that cuts a response cuts neither half at the same row, and one that limits the
+//! rows of each item shows more of them in two halves, or alone. A smaller response may still be cut at its end, because a
+//! limit need not count rows: what such a cut would have taken is requested once more, see `RowOrder`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,10 +40,11 @@ pub(super) async fn check(
     let (memory, name) = (&rules.context.source.memory, &rules.job.spec.name);
     let lengths = || shared.parts.values().map(|rows| rows.len() as u64);
     let size = SharedSize {
+        items: walks.len() as u64,
         rows: lengths().sum(),
         of_item: lengths().max().unwrap_or_default(),
     };
-    if size.is_within(memory.largest_whole(name)) {
+    if memory.is_known_whole(name, size) {
         ends(rules, several, walks, shared, span).await?;
         return Ok(false);
     }

@@ -50,6 +50,8 @@ enum Fault {
     /// So many rows of each series.
     CutsEach(usize),
     KeepsNewestOfEach(usize),
+    /// So many rows, divided among the series.
+    DividesBudget(usize),
     /// More than so many series, by this status.
     RefusesMore(usize, u16),
     /// More than so many characters of ids, by this status.
@@ -237,6 +239,7 @@ impl World {
                 Fault::DropsLastOfEach => drop(of_it.pop()),
                 Fault::DropsFirstOfEach if !of_it.is_empty() => drop(of_it.remove(0)),
                 Fault::CutsEach(most) => of_it.truncate(most),
+                Fault::DividesBudget(most) => of_it.truncate(most / ids.len()),
                 Fault::KeepsNewestOfEach(most) => {
                     of_it.drain(..of_it.len().saturating_sub(most));
                 }
@@ -581,7 +584,7 @@ const ORDERS: [Order; 6] = [
 ];
 
 /// Kinds of servers. Limits are prime numbers, so that no whole response has as many rows by chance.
-const FAULTS: [Fault; 35] = [
+const FAULTS: [Fault; 37] = [
     Fault::None,
     Fault::IsExclusive,
     Fault::DropsLast,
@@ -597,6 +600,8 @@ const FAULTS: [Fault; 35] = [
     Fault::KeepsNewest(101),
     Fault::CutsEach(17),
     Fault::KeepsNewestOfEach(17),
+    Fault::DividesBudget(53),
+    Fault::DividesBudget(84),
     Fault::RefusesMore(5, 400),
     Fault::RefusesMore(5, 404),
     Fault::RefusesMore(5, 413),
@@ -785,5 +790,47 @@ fn s12_steps_before_a_fault_are_read_again() {
             let is_said = run.reported.contains("read again from their start");
             assert!(!is_said, "{what}, day {day}: {run:?}");
         }
+    }
+}
+
+/// S12: a server that is known to leave rows out is tried again each week, and costs no further reading of what it has.
+#[test]
+fn s12_a_server_that_is_known_is_not_read_again() {
+    let world = World::with(Order::Asked, Fault::First, 5);
+    let mut harness = start(&world, 20);
+    assert_whole(&harness.sync(), &harness, &world, "first");
+    let shared = |requests: &[(usize, u16)]| requests.iter().filter(|(ids, _)| *ids > 1).count();
+    let first = shared(&asked(&harness));
+    let mut tried = 0;
+    for day in 1..24 {
+        next_day(&harness, &world, day);
+        let run = harness.sync();
+        assert_whole(&run, &harness, &world, "later");
+        let is_said = run.reported.contains("read again from their start");
+        assert!(!is_said, "day {day}: {run:?}");
+        tried += shared(&asked(&harness));
+    }
+    assert_eq!(tried, 3 * first, "requests for several series");
+}
+
+/// S12: a number of rows that a server divides among the series is found with the first response for more of them, although
+/// it has fewer rows than others that were whole.
+#[test]
+fn s12_a_number_of_rows_divided_among_the_series() {
+    for order in [Order::Asked, Order::ById, Order::ByTime] {
+        let what = format!("{order:?}");
+        let mut world = World::with(order, Fault::DividesBudget(84), 3);
+        world.states_last = false;
+        let mut harness = start(&world, 20);
+        assert_whole(&harness.sync(), &harness, &world, &what);
+        for series in 3..7 {
+            // Of the last one a response has few rows.
+            let every = if series == 6 { 6 } else { 1 };
+            for at in (29..56).step_by(every) {
+                world.add(&id(series), time(START) - hours(6 * at), at);
+            }
+        }
+        harness.advance(Duration::from_secs(24 * 3600));
+        assert_whole(&harness.sync(), &harness, &world, &what);
     }
 }
