@@ -4,6 +4,7 @@
 //! of years can be resumed. Absence means nothing here. Rules: wapi.md 7.
 
 mod batch;
+mod difference;
 mod item;
 mod order;
 mod probe;

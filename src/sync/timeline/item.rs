@@ -174,23 +174,17 @@ impl<'a> ItemWalk<'a> {
         self.span.declared_end.is_some_and(|end| Some(end) <= to) && self.is_whole(own)
     }
 
-    /// Whether a request for this item alone received a row that another one should have.
-    pub(super) fn is_news(&self, read: &Read, own: &Rows) -> bool {
-        let from = self.walk.span().map(|(from, _)| from);
-        let is_more = read.facts.received > own.received() as u64;
-        is_more || read.facts.newest > self.newest(own).max(from)
-    }
-
     fn newest(&self, rows: &Rows) -> Option<Timestamp> {
         let column = self.rules.window.column;
         let texts = rows.iter().filter_map(|row| row.at(column).text());
         texts.max().and_then(scalar::parse)
     }
 
-    /// Takes this item's rows of a response to a request for several.
-    pub(super) async fn take_part(
+    /// Takes the rows of this step, which may be of a response for several items.
+    pub(super) async fn take_rows(
         &mut self,
         rows: Rows,
+        is_shared: bool,
         server_time: Option<Timestamp>,
         end: &ListEnd,
     ) -> ItemProgress {
@@ -207,7 +201,7 @@ impl<'a> ItemWalk<'a> {
         };
         match self.compare(rows, facts, end).await {
             Ok(Some(read)) => {
-                self.checkpoint.full_at = None;
+                self.checkpoint.full_at = self.checkpoint.full_at.filter(|_| !is_shared);
                 self.accept(read).await
             }
             Ok(None) => self.step_alone().await,
@@ -231,13 +225,13 @@ impl<'a> ItemWalk<'a> {
     }
 
     /// Requests one step.
-    pub(super) async fn request(&self, span: (Timestamp, Timestamp)) -> Result<Read, Failure> {
+    async fn request(&self, span: (Timestamp, Timestamp)) -> Result<Read, Failure> {
         let effort = self.effort(&self.walk, self.attempts);
         self.step(span, effort, self.before.as_ref()).await
     }
 
     /// The step where the walk is was read.
-    pub(super) async fn accept(&mut self, read: Read) -> ItemProgress {
+    async fn accept(&mut self, read: Read) -> ItemProgress {
         match self.take(read).await {
             Ok(progress) => progress,
             Err(error) => ItemProgress::Failed(error),
@@ -287,7 +281,7 @@ impl<'a> ItemWalk<'a> {
     }
 
     /// The step where the walk is could not be read.
-    pub(super) fn failed(&mut self, error: Failure) -> ItemProgress {
+    fn failed(&mut self, error: Failure) -> ItemProgress {
         self.attempts += error.http().map_or(1, HttpError::attempts);
         match self.after_failure(error) {
             AfterFailure::Continue => ItemProgress::More,
@@ -305,13 +299,14 @@ impl<'a> ItemWalk<'a> {
         ItemProgress::Ended
     }
 
-    /// What was found besides this item's rows.
-    pub(super) fn note(&mut self, facts: WalkFacts) {
-        self.report.facts.add(facts);
-    }
-
-    /// What was repaired in a response for several items: it is reported by column, and not by item.
-    pub(super) fn note_repairs(&mut self, repairs: &BTreeMap<(u32, Repair), u64>) {
+    /// What was found in a response besides this item's rows. What was repaired is reported by column, and not by item.
+    pub(super) fn note(&mut self, facts: WalkFacts, repairs: &BTreeMap<(u32, Repair), u64>) {
+        self.report.facts.add(WalkFacts {
+            received: 0,
+            newest: None,
+            values: Vec::new(),
+            ..facts
+        });
         let columns = &self.rules.job.table.columns;
         let named = repairs.iter().filter_map(|((column, repair), values)| {
             let column = columns.get(*column as usize)?;
@@ -548,9 +543,9 @@ fn read_of(staging: Staging, facts: WalkFacts, examined: Examined) -> Result<Rea
 }
 
 /// A step that was read.
-pub(super) struct Read {
+struct Read {
     staged: Staged,
-    pub facts: WalkFacts,
+    facts: WalkFacts,
     contradiction: Option<Inconsistency>,
 }
 

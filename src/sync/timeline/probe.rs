@@ -6,18 +6,19 @@
 //! rows of each item shows more of them in two halves, or alone. A smaller response may still be cut at its end, because a
 //! limit need not count rows: what such a cut would have taken is requested once more, see `RowOrder`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::difference::{Compared, by_item};
 use super::item::{ItemRules, ItemWalk};
-use super::shared::{RowsByItem, SharedResponse, SharedRows, Split, respond, respond_alone};
+use super::shared::{SharedResponse, SharedRows, Split, respond, respond_alone};
 use crate::connector::api::{SeveralRules, wire_time};
-use crate::model::row::{Cells, Rows};
+use crate::model::row::Rows;
 use crate::model::scalar;
 use crate::sync::stream_memory::SharedSize;
 
-/// Bounds may be exclusive, and requests may name whole seconds.
+/// Requests may name whole seconds.
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// Two requests meet in a time without rows that is at least so long.
@@ -55,7 +56,7 @@ pub(super) async fn check(
 }
 
 /// Requests the same rows by two requests that share the time. They name the items in another order, with another first and
-/// last one, in case the server tells or drops rows by the place of their item.
+/// last one, in case the server tells or drops rows by the position of their item.
 async fn halves(
     rules: ItemRules<'_>,
     several: &SeveralRules,
@@ -71,12 +72,18 @@ async fn halves(
     };
     let other_order = || walks.iter().cycle().skip(1).take(walks.len());
     let first = respond(rules, several, other_order(), (from, middle)).await;
-    let mut apart = parts(first)?;
+    let mut apart = rows_of(first)?;
     let second = respond(rules, several, other_order(), (middle, to)).await;
-    for (item, rows) in parts(second)? {
-        apart.entry(item).or_default().append(&rows);
+    let second = rows_of(second)?;
+    for (item, rows) in &second.parts {
+        apart.parts.entry(item.clone()).or_default().append(rows);
     }
-    match difference(&shared.parts, &apart, column) {
+    let compared = Compared {
+        column,
+        span: (from, to),
+        between: (shared.during.0, second.during.1),
+    };
+    match compared.difference(by_item(&shared.parts), by_item(&apart.parts)) {
         Some(why) => Err(SharedResponse::Split(why)),
         None => Ok(()),
     }
@@ -94,19 +101,38 @@ async fn largest(
         Some(walk.own(shared.parts.get(id)))
     };
     let all = walks.iter().filter_map(|walk| Some((walk, own(walk)?)));
-    let Some((walk, own)) = all.max_by_key(|(_, own)| own.len()) else {
+    let largest = all.max_by_key(|(_, own)| own.len());
+    let Some((walk, own)) = largest.filter(|(_, own)| !own.is_empty()) else {
         return Ok(());
     };
-    let Some(span) = walk.walk.span().filter(|_| !own.is_empty()) else {
-        return Ok(());
-    };
-    let alone = parts(respond_alone(rules, walk.item, span).await)?;
-    let mut some = Rows::default();
-    alone.values().for_each(|rows| some.append(rows));
-    match difference_of_one(&own, &some, span, rules.window.column) {
-        Some(why) => Err(SharedResponse::Split(why)),
-        None => Ok(()),
+    match alone(rules, walk, &own, shared.during).await? {
+        (_, Some(why)) => Err(SharedResponse::Split(why)),
+        (_, None) => Ok(()),
     }
+}
+
+/// Requests the step of one walk alone, and compares its rows with those of a response for several; returns them, and what
+/// is wrong with that response.
+pub(super) async fn alone(
+    rules: ItemRules<'_>,
+    walk: &ItemWalk<'_>,
+    own: &Rows,
+    during: (Timestamp, Timestamp),
+) -> Result<(Box<SharedRows>, Option<Split>), SharedResponse> {
+    let Some(span) = walk.walk.span() else {
+        return Err(SharedResponse::Split(Split::Unproven));
+    };
+    let alone = rows_of(respond_alone(rules, walk.item, span).await)?;
+    if alone.order.lacks_times() {
+        return Err(SharedResponse::Split(Split::Untimed));
+    }
+    let compared = Compared {
+        column: rules.window.column,
+        span: inside(span),
+        between: (during.0, alone.during.1),
+    };
+    let why = compared.difference([("", own)], alone.parts.values().map(|rows| ("", rows)));
+    Ok((alone, why))
 }
 
 /// Requests the end that a cut would have taken, where the rows are in the order of their times.
@@ -131,21 +157,31 @@ async fn ends(
             .map(|oldest| (from, scalar::saturating_add(oldest, SECOND).min(to))),
     ];
     for span in ends.into_iter().flatten() {
-        let again = parts(respond(rules, several, walks.iter(), span).await)?;
-        let (all, some) = (
-            flat(&shared.parts, rules.window.column),
-            flat(&again, rules.window.column),
-        );
-        if !some.keys().all(|row| all.contains_key(row)) {
+        let again = rows_of(respond(rules, several, walks.iter(), span).await)?;
+        let compared = Compared {
+            column: rules.window.column,
+            span: inside(span),
+            between: (shared.during.0, again.during.1),
+        };
+        let difference = compared.difference(by_item(&shared.parts), by_item(&again.parts));
+        if difference.is_some() {
             return Err(SharedResponse::Split(Split::TooMany));
         }
     }
     Ok(())
 }
 
-fn parts(response: SharedResponse) -> Result<RowsByItem, SharedResponse> {
+/// Bounds may be exclusive, and requests may name whole seconds.
+fn inside((from, to): (Timestamp, Timestamp)) -> (Timestamp, Timestamp) {
+    (
+        scalar::saturating_add(from, SECOND),
+        scalar::saturating_add(to, -SECOND),
+    )
+}
+
+fn rows_of(response: SharedResponse) -> Result<Box<SharedRows>, SharedResponse> {
     match response {
-        SharedResponse::Rows(rows) => Ok(rows.parts),
+        SharedResponse::Rows(rows) => Ok(rows),
         other => Err(other),
     }
 }
@@ -155,175 +191,15 @@ fn middle(times: &BTreeSet<Timestamp>, format: &str) -> Option<Timestamp> {
     let text = |at: Timestamp| wire_time(at, format);
     let pairs = times.iter().zip(times.iter().skip(1)).enumerate();
     let gaps = pairs.filter(|(_, (one, next))| next.duration_since(**one) >= GAP);
-    let (_, (one, _)) = gaps.min_by_key(|(place, _)| place.abs_diff(times.len() / 2))?;
+    let (_, (one, _)) = gaps.min_by_key(|(index, _)| index.abs_diff(times.len() / 2))?;
     let middle = Timestamp::from_second(one.as_second() + GAP.as_secs() / 2).ok()?;
     let before = scalar::saturating_add(middle, -SECOND);
     (text(middle) != text(before)).then_some(middle)
 }
 
-/// Rows by item and time.
-type FlatRows<'a> = BTreeMap<(&'a str, Option<&'a str>), Cells<'a>>;
-
-fn flat(parts: &RowsByItem, column: usize) -> FlatRows<'_> {
-    let rows = parts.iter().flat_map(|(item, rows)| {
-        let of_it = rows.iter();
-        of_it.map(move |row| ((item.as_str(), row.at(column).text()), row))
-    });
-    rows.collect()
-}
-
-/// What is wrong with a response, compared with the same rows of two others.
-fn difference(whole: &RowsByItem, apart: &RowsByItem, column: usize) -> Option<Split> {
-    if apart.keys().any(|item| !whole.contains_key(item)) {
-        return Some(Split::Fewer);
-    }
-    let (whole, apart) = (flat(whole, column), flat(apart, column));
-    if apart.len() > whole.len() {
-        return Some(Split::TooMany);
-    }
-    // The newest value of an item may still change.
-    let mut newest: BTreeMap<&str, Option<&str>> = BTreeMap::new();
-    newest.extend(whole.keys().copied());
-    let is_same = |(row, cells): (&(&str, Option<&str>), &Cells<'_>)| {
-        let other = apart.get(row);
-        other.is_some_and(|other| other.bytes() == cells.bytes() || newest[row.0] == row.1)
-    };
-    match apart.len() == whole.len() && whole.iter().all(is_same) {
-        true => None,
-        false => Some(Split::Fewer),
-    }
-}
-
-/// The same for one item that was requested alone for this time. Its bounds may be exclusive.
-fn difference_of_one(
-    own: &Rows,
-    alone: &Rows,
-    (from, to): (Timestamp, Timestamp),
-    column: usize,
-) -> Option<Split> {
-    let by_time = |rows| -> BTreeMap<Option<&str>, Cells<'_>> {
-        let rows: &Rows = rows;
-        rows.iter()
-            .map(|row| (row.at(column).text(), row))
-            .collect()
-    };
-    let bounds = [
-        scalar::saturating_add(from, SECOND),
-        scalar::saturating_add(to, -SECOND),
-    ];
-    let [first, last] = bounds.map(scalar::to_canonical);
-    let (own, alone) = (by_time(own), by_time(alone));
-    let is_inside =
-        |time: &Option<&str>| *time > Some(first.as_str()) && *time < Some(last.as_str());
-    if alone
-        .keys()
-        .any(|time| is_inside(time) && !own.contains_key(time))
-    {
-        return Some(Split::TooMany);
-    }
-    let newest = own.keys().last().copied();
-    let is_same = |(time, cells): (&Option<&str>, &Cells<'_>)| {
-        let other = alone.get(time);
-        other.is_some_and(|other| other.bytes() == cells.bytes() || newest == Some(*time))
-    };
-    let mut inside = own.iter().filter(|(time, _)| is_inside(time));
-    (!inside.all(is_same)).then_some(Split::Fewer)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::row::Cell;
-
-    /// `a1=x` is a row of the item `a` at 1 with the value x.
-    fn rows(text: &str) -> RowsByItem {
-        let mut parts = RowsByItem::new();
-        for word in text.split_whitespace() {
-            let (row, value) = word.split_once('=').unwrap_or((word, ""));
-            let (item, time) = row.split_at(1);
-            let part = parts.entry(item.to_owned()).or_default();
-            part.push(|bytes| {
-                Cell::Text(time).write(bytes);
-                Cell::Text(value).write(bytes);
-            });
-        }
-        parts
-    }
-
-    #[test]
-    fn what_two_halves_show() {
-        let (fewer, too_many) = (Some(Split::Fewer), Some(Split::TooMany));
-        for (name, whole, apart, expected) in [
-            ("the same", "a1 a2 b1 b2", "b1 a1 a2 b2", None),
-            ("a row twice", "a1 a2", "a1 a2 a2", None),
-            (
-                "each lacks its last row",
-                "a1 a2 a3 b1 b2",
-                "a1 a3 b1",
-                fewer,
-            ),
-            ("each lacks its first row", "a2 a3 b1 b2", "a2 b1 b2", fewer),
-            ("it was cut", "a1 a2 b1", "a1 a2 b1 b2", too_many),
-            ("and so were they", "a1 a2 a3", "a1 a2 a4 a5", too_many),
-            ("another item", "a1 a2", "a1 b2", fewer),
-            ("other rows", "a1 a2 b1", "a1 a3 b1", fewer),
-            ("another's value", "a1=x a2=x", "a1=y a2=x", fewer),
-            (
-                "a newest value that moves",
-                "a1=x a2=x b1=x",
-                "a1=x a2=y b1=y",
-                None,
-            ),
-        ] {
-            assert_eq!(
-                difference(&rows(whole), &rows(apart), 0),
-                expected,
-                "{name}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_one_item_alone_shows() {
-        let time = |second: i64| Timestamp::from_second(second).expect("a time");
-        let rows = |seconds: &[(i64, &str)]| {
-            let mut rows = Rows::default();
-            for (second, value) in seconds {
-                rows.push(|bytes| {
-                    Cell::Text(&scalar::to_canonical(time(*second))).write(bytes);
-                    Cell::Text(value).write(bytes);
-                });
-            }
-            rows
-        };
-        let all = [(0, "x"), (10, "x"), (20, "x"), (30, "x")];
-        for (name, own, alone, expected) in [
-            ("the same", &all[..], &all[..], None),
-            ("exclusive bounds", &all[..], &all[1..3], None),
-            ("it was cut", &all[..2], &all[..], Some(Split::TooMany)),
-            (
-                "a row more",
-                &all[..],
-                &[all[0], all[2], all[3]],
-                Some(Split::Fewer),
-            ),
-            (
-                "another's value",
-                &all[..],
-                &[all[0], (10, "y"), all[2]],
-                Some(Split::Fewer),
-            ),
-            (
-                "a newest value that moves",
-                &all[..3],
-                &[all[0], all[1], (20, "y")],
-                None,
-            ),
-        ] {
-            let found = difference_of_one(&rows(own), &rows(alone), (time(0), time(30)), 0);
-            assert_eq!(found, expected, "{name}");
-        }
-    }
 
     #[test]
     fn where_two_halves_meet() {

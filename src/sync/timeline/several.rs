@@ -22,7 +22,6 @@ use crate::model::scalar;
 use crate::sync::error::Failure;
 use crate::sync::job::StreamJob;
 use crate::sync::read::Context;
-use crate::sync::walk::WalkFacts;
 
 /// After so many requests that worked, more items are asked for again.
 const GOOD_REQUESTS: u32 = 10;
@@ -245,7 +244,7 @@ async fn together<'a>(
     mut walks: Vec<ItemWalk<'a>>,
 ) -> Advanced<'a> {
     let why = match respond_whole(rules, several, &walks).await {
-        SharedResponse::Rows(shared) => match take(several, &mut walks, *shared).await {
+        SharedResponse::Rows(shared) => match take(rules, several, &mut walks, *shared).await {
             Ok(progress) => {
                 let served = walks.len();
                 return Advanced::of(walks.into_iter().zip(progress), served);
@@ -340,74 +339,67 @@ async fn respond_whole(
     }
 }
 
+/// What a request for one walk alone returned, of those that a response for several leaves in doubt.
+enum Alone {
+    NotAsked,
+    Rows(Box<SharedRows>),
+    /// Its step is requested once more, and a failure is treated as that of any walk.
+    NoRows,
+}
+
 /// Gives each walk its rows. A walk that received none of its step, or not the last one that it should have, asks alone.
 async fn take(
+    rules: ItemRules<'_>,
     several: &SeveralRules,
     walks: &mut [ItemWalk<'_>],
-    SharedRows {
-        parts,
-        order,
-        repairs,
-        is_compared,
-        facts,
-        end,
-    }: SharedRows,
+    shared: SharedRows,
 ) -> Result<Vec<ItemProgress>, Split> {
     let id = |walk: &ItemWalk<'_>| walk.item.variables.get(&several.variable).cloned();
     let known = |item: &String| walks.iter().any(|walk| id(walk).as_ref() == Some(item));
-    if !parts.keys().all(known) {
+    if !shared.parts.keys().all(known) {
         return Err(Split::Fewer);
     }
-    let own: Vec<Rows> = walks
-        .iter()
-        .map(|walk| walk.own(id(walk).and_then(|id| parts.get(&id))))
-        .collect();
-    drop(parts);
-    let mut doubtful = Vec::new();
-    let mut progress: Vec<Option<ItemProgress>> = Vec::with_capacity(walks.len());
-    progress.resize_with(walks.len(), || None);
+    let own = |walk: &ItemWalk<'_>| walk.own(id(walk).and_then(|id| shared.parts.get(&id)));
+    let own: Vec<Rows> = walks.iter().map(own).collect();
     let is_cut_last = |walk: &ItemWalk<'_>, own: &Rows| {
-        !is_compared
-            && order.last_of_items() == id(walk).as_deref()
-            && !(order.rises_in_items() && walk.has_declared_last(own))
+        !shared.is_compared
+            && shared.order.last_of_items() == id(walk).as_deref()
+            && !(shared.order.rises_in_items() && walk.has_declared_last(own))
     };
+    let mut alone: Vec<Alone> = walks.iter().map(|_| Alone::NotAsked).collect();
     // Before any row is taken: a server that answers for fewer is not believed in anything. Of a response that was cut the
     // item of its last row may be a part, which is asked for after those that lack more.
     for why in [Split::Fewer, Split::TooMany] {
-        for (place, (walk, own)) in walks.iter_mut().zip(&own).enumerate() {
+        for ((walk, own), alone) in walks.iter().zip(&own).zip(&mut alone) {
             let is_asked = match why {
                 Split::TooMany => walk.is_whole(own) && is_cut_last(walk, own),
                 _ => !walk.is_whole(own),
             };
-            let Some(span) = walk.walk.span().filter(|_| is_asked) else {
+            if !is_asked {
                 continue;
-            };
-            match walk.request(span).await {
-                Ok(read) if walk.is_news(&read, own) => return Err(why),
-                Ok(read) => doubtful.push((place, read)),
-                Err(error) => progress[place] = Some(walk.failed(error)),
             }
+            *alone = match probe::alone(rules, walk, own, shared.during).await {
+                Ok((_, Some(_))) => return Err(why),
+                Ok((rows, None)) => Alone::Rows(rows),
+                Err(_) => Alone::NoRows,
+            };
         }
     }
-    for (place, read) in doubtful {
-        progress[place] = Some(walks[place].accept(read).await);
-    }
-    let mut shared = Some(WalkFacts {
-        received: 0,
-        newest: None,
-        values: Vec::new(),
-        ..facts
-    });
-    if let Some(first) = walks.first_mut() {
-        first.note_repairs(&repairs);
-    }
-    let server_time = shared.as_ref().and_then(|facts| facts.server_time);
     let mut done = Vec::with_capacity(walks.len());
-    for ((walk, own), progress) in walks.iter_mut().zip(own).zip(progress) {
-        walk.note(shared.take().unwrap_or_default());
-        done.push(match progress {
-            Some(progress) => progress,
-            None => walk.take_part(own, server_time, &end).await,
+    let server_time = shared.facts.server_time;
+    if let Some(first) = walks.first_mut() {
+        first.note(shared.facts, &shared.repairs);
+    }
+    for ((walk, own), alone) in walks.iter_mut().zip(own).zip(alone) {
+        done.push(match alone {
+            Alone::NotAsked => walk.take_rows(own, true, server_time, &shared.end).await,
+            Alone::NoRows => walk.step_alone().await,
+            Alone::Rows(alone) => {
+                let own = walk.own(Some(&alone.rows()));
+                let server_time = alone.facts.server_time;
+                walk.note(alone.facts, &alone.repairs);
+                walk.take_rows(own, false, server_time, &alone.end).await
+            }
         });
     }
     Ok(done)

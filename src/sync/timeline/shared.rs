@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::item::{ItemRules, ItemWalk, is_bad_value, is_too_much};
 use super::order::RowOrder;
+use super::span::MAX_BEHIND;
 use crate::connector::api::SeveralRules;
 use crate::connector::decode::Decoder;
 use crate::connector::paging::ListEnd;
@@ -66,6 +67,17 @@ pub(super) struct SharedRows {
     pub is_compared: bool,
     pub facts: WalkFacts,
     pub end: ListEnd,
+    /// When it was requested and received, by our clock or the server's, whichever makes it longer.
+    pub during: (Timestamp, Timestamp),
+}
+
+impl SharedRows {
+    /// The rows of all items.
+    pub(super) fn rows(&self) -> Rows {
+        let mut all = Rows::default();
+        self.parts.values().for_each(|rows| all.append(rows));
+        all
+    }
 }
 
 /// Requests a time of these walks, all together.
@@ -105,6 +117,7 @@ async fn request(
         Ok(request) => request,
         Err(error) => return SharedResponse::Failed(error),
     };
+    let begun = rules.context.clock.now();
     let (rows, mut inbox) = mpsc::channel(1);
     let report_page = page_reporter(rules.context, rules.job);
     let walking = async {
@@ -124,6 +137,7 @@ async fn request(
         Ok(walked) => walked,
         Err(error) => return refusal(error),
     };
+    let during = during((begun, rules.context.clock.now()), facts.server_time);
     if facts.received > MAX_ROWS {
         return SharedResponse::Split(Split::TooMany);
     }
@@ -144,6 +158,7 @@ async fn request(
             is_compared: false,
             facts,
             end,
+            during,
         })),
         Ok(Ok(None)) if facts.unidentified == facts.received => {
             SharedResponse::Split(Split::Unnamed)
@@ -154,6 +169,15 @@ async fn request(
             stream: rules.job.spec.name.clone(),
         }),
     }
+}
+
+fn during(
+    (begun, ended): (Timestamp, Timestamp),
+    server_time: Option<Timestamp>,
+) -> (Timestamp, Timestamp) {
+    let is_wrong = |time: &Timestamp| time.duration_since(begun).abs() > MAX_BEHIND;
+    let server_time = server_time.filter(|time| !is_wrong(time)).unwrap_or(begun);
+    (begun.min(server_time), ended.max(server_time))
 }
 
 /// An item for all of them.

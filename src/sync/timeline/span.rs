@@ -9,7 +9,7 @@ use crate::model::scalar;
 use crate::store::checkpoints::Checkpoint;
 
 /// A server's time that is further behind ours is wrong, and would hold the checkpoint back for ever.
-const MAX_BEHIND: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const MAX_BEHIND: SignedDuration = SignedDuration::from_hours(24);
 
 /// Without a declared end a walk goes so far ahead of now: clocks differ.
 const AHEAD: SignedDuration = SignedDuration::from_hours(1);

@@ -834,3 +834,98 @@ fn s12_a_number_of_rows_divided_among_the_series() {
         assert_whole(&harness.sync(), &harness, &world, &what);
     }
 }
+
+/// S12: rows behind the end of a request say nothing of a response that has only those within.
+#[test]
+fn s12_rows_outside_of_a_step_are_no_difference() {
+    let mut world = World::new(5);
+    world.states_last = false;
+    {
+        let mut points = world.points.lock().unwrap_or_else(PoisonError::into_inner);
+        let paused = time(START) - hours(20 * 24)..time(START) - hours(6 * 24);
+        let of_it = points.entry(id(2)).or_default();
+        of_it.retain(|at, _| !paused.contains(at));
+    }
+    let mut harness = start(&world, 20);
+    let ours = world.clone();
+    harness.vendor.respond_with(move |request| {
+        let list = request.list();
+        match matches!(list, "meters" | "series") || list.contains(',') {
+            true => ours.respond(request),
+            false => {
+                let bounds = (time(&request.query["from"]), time("2026-12-31T00:00:00Z"));
+                reply(&ours.rows(&[list], bounds, Fault::None), false)
+            }
+        }
+    });
+    let run = harness.sync();
+    assert_whole(&run, &harness, &world, "the end is ignored");
+    assert!(!run.reported.contains("for a week"), "{run:?}");
+    let requests = asked(&harness);
+    assert!(requests.len() <= 17, "{requests:?}");
+}
+
+/// S12: a row that is new while a response is compared with others is no fault of the server.
+#[test]
+fn s12_rows_that_are_new_during_a_comparison_are_no_difference() {
+    for order in [Order::Asked, Order::ByTime, Order::ByTimeBack] {
+        let mut world = World::with(order, Fault::None, 5);
+        world.states_last = false;
+        let silent = [id(1), id(3)];
+        {
+            let mut points = world.points.lock().unwrap_or_else(PoisonError::into_inner);
+            for series in &silent {
+                let of_it = points.entry(series.clone()).or_default();
+                of_it.retain(|at, _| *at < time(START) - hours(8 * 24));
+            }
+        }
+        let mut harness = start(&world, 20);
+        let (ours, clock) = (world.clone(), harness.clock.clone());
+        harness.vendor.respond_with(move |request| {
+            clock.pass(Duration::from_secs(20));
+            let list = request.list();
+            for series in (0..5).map(id) {
+                // Series without a row in a response are requested alone, and have one then.
+                if !silent.contains(&series)
+                    || (series == list && time(&request.query["to"]) > time(START))
+                {
+                    let now = clock.clock().now() - SignedDuration::from_secs(10);
+                    ours.add(&series, now, 7);
+                }
+            }
+            ours.respond(request)
+        });
+        let run = harness.sync();
+        assert!(run.outcome.starts_with("ok"), "{order:?}: {run:?}");
+        assert!(!run.reported.contains("for a week"), "{order:?}: {run:?}");
+        let requests = asked(&harness);
+        assert!(requests.len() <= 17, "{order:?}: {requests:?}");
+        let old = |points: Points| -> usize {
+            let before = |times: &BTreeMap<Timestamp, i64>| times.range(..time(START)).count();
+            points.values().map(before).sum()
+        };
+        assert_eq!(old(mirrored(&harness)), old(world.points()), "{order:?}");
+    }
+}
+
+/// S12: a series that cannot be read is reported once, also where the response for several turns out to lack another one.
+#[test]
+fn s12_a_failure_beside_a_fault_is_reported_once() {
+    for status in [400, 404, 500] {
+        let mut world = World::with(Order::Asked, Fault::First, 5);
+        world.states_last = false;
+        let mut harness = start(&world, 20);
+        let ours = world.clone();
+        harness
+            .vendor
+            .respond_with(move |request| match request.list() {
+                "101" => Reply::status(status),
+                _ => ours.respond(request),
+            });
+        let run = harness.sync();
+        let what = format!("{status}: {run:?}");
+        assert!(run.reported.contains("for a week"), "{what}");
+        let is_reported = run.reported.contains(": 101: read page 1 of points");
+        assert!(is_reported, "{what}");
+    }
+}

@@ -1,0 +1,147 @@
+//! What is wrong with a response for several items, compared with the same rows of other responses. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::shared::{RowsByItem, Split};
+use crate::model::row::{Cells, Rows};
+use crate::model::scalar;
+
+/// Which rows are compared.
+pub(super) struct Compared {
+    /// The column of their time.
+    pub column: usize,
+    /// They are of this time.
+    pub span: (Timestamp, Timestamp),
+    /// The time from the request for several items to the last response: rows of it may be in one response only.
+    pub between: (Timestamp, Timestamp),
+}
+
+/// Rows by item and time.
+type RowsByTime<'a> = BTreeMap<(&'a str, &'a str), Cells<'a>>;
+
+/// Rows as `Compared::difference` takes them.
+pub(super) fn by_item(parts: &RowsByItem) -> impl Iterator<Item = (&str, &Rows)> {
+    parts.iter().map(|(item, rows)| (item.as_str(), rows))
+}
+
+impl Compared {
+    /// What is wrong with a response, if other ones have these rows.
+    pub(super) fn difference<'a>(
+        &self,
+        response: impl IntoIterator<Item = (&'a str, &'a Rows)>,
+        others: impl IntoIterator<Item = (&'a str, &'a Rows)>,
+    ) -> Option<Split> {
+        let mut mine = RowsByTime::new();
+        response
+            .into_iter()
+            .for_each(|part| self.add(&mut mine, part));
+        let mut theirs = RowsByTime::new();
+        others
+            .into_iter()
+            .for_each(|part| self.add(&mut theirs, part));
+        let items = |rows: &RowsByTime<'a>| rows.keys().map(|(item, _)| *item).collect();
+        let (my_items, their_items): (BTreeSet<&str>, BTreeSet<&str>) =
+            (items(&mine), items(&theirs));
+        if !their_items.is_subset(&my_items) {
+            return Some(Split::Fewer);
+        }
+        if theirs.len() > mine.len() {
+            return Some(Split::TooMany);
+        }
+        // The newest value of an item may still change.
+        let newest: BTreeMap<&str, &str> = mine.keys().copied().collect();
+        let is_same = |((item, time), cells): (&(&str, &str), &Cells<'_>)| {
+            let other = theirs.get(&(*item, *time));
+            let is_newest = newest.get(item) == Some(time);
+            other.is_some_and(|other| is_newest || other.bytes() == cells.bytes())
+        };
+        (!mine.iter().all(is_same)).then_some(Split::Fewer)
+    }
+
+    fn add<'a>(&self, all: &mut RowsByTime<'a>, (item, rows): (&'a str, &'a Rows)) {
+        let [from, to] = [self.span.0, self.span.1].map(scalar::to_canonical);
+        let [begun, ended] = [self.between.0, self.between.1].map(scalar::to_canonical);
+        let is_compared = |time: &str| {
+            let is_between = begun.as_str() <= time && time <= ended.as_str();
+            from.as_str() <= time && time <= to.as_str() && !is_between
+        };
+        let timed = rows
+            .iter()
+            .filter_map(|row| Some((row.at(self.column).text()?, row)));
+        let compared = timed.filter(|(time, _)| is_compared(time));
+        all.extend(compared.map(|(time, row)| ((item, time), row)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::row::Cell;
+
+    fn time(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    /// `a1=x` is a row of the item `a` at 1 with the value x.
+    fn rows(text: &str) -> RowsByItem {
+        let mut parts = RowsByItem::new();
+        for word in text.split_whitespace() {
+            let (row, value) = word.split_once('=').unwrap_or((word, ""));
+            let (item, second) = row.split_at(1);
+            let at = scalar::to_canonical(time(second.parse().expect("a second")));
+            let part = parts.entry(item.to_owned()).or_default();
+            part.push(|bytes| {
+                Cell::Text(&at).write(bytes);
+                Cell::Text(value).write(bytes);
+            });
+        }
+        parts
+    }
+
+    #[test]
+    fn what_other_responses_show() {
+        let (fewer, too_many) = (Some(Split::Fewer), Some(Split::TooMany));
+        for (name, response, others, expected) in [
+            ("the same", "a1 a2 b1 b2", "b1 a1 a2 b2", None),
+            ("a row twice", "a1 a2", "a1 a2 a2", None),
+            (
+                "each lacks its last row",
+                "a1 a2 a3 b1 b2",
+                "a1 a3 b1",
+                fewer,
+            ),
+            ("each lacks its first row", "a2 a3 b1 b2", "a2 b1 b2", fewer),
+            ("it was cut", "a1 a2 b1", "a1 a2 b1 b2", too_many),
+            ("and so were they", "a1 a2 a3", "a1 a2 a4 a5", too_many),
+            ("another item", "a1 a2", "a1 b2", fewer),
+            ("no row", "", "a1", fewer),
+            ("other rows", "a1 a2 b1", "a1 a3 b1", fewer),
+            ("another's value", "a1=x a2=x", "a1=y a2=x", fewer),
+            (
+                "a newest value that moves",
+                "a1=x a2=x b1=x",
+                "a1=x a2=y b1=y",
+                None,
+            ),
+            ("rows outside of the time", "a1 a20", "a0 a1 a21 b30", None),
+            (
+                "a row that was new in between",
+                "a1 a9",
+                "a1 a7 a8 b8 a9",
+                None,
+            ),
+            ("one of a later time", "a1", "a1 a9", too_many),
+        ] {
+            let compared = Compared {
+                column: 0,
+                span: (time(1), time(19)),
+                between: (time(7), time(8)),
+            };
+            let (response, others) = (rows(response), rows(others));
+            let found = compared.difference(by_item(&response), by_item(&others));
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+}
