@@ -94,7 +94,7 @@ impl Builder<'_> {
             .filter(|index| matches!(columns[*index].origin, ColumnSource::Constant(_)))
             .collect();
         self.skipped_items(window.is_some(), &partition);
-        let several = self.several(&columns, &partition);
+        let several = self.several(&columns, (&partition, &key), window.as_ref());
         if self.problems.len() > before {
             return None;
         }

@@ -1,7 +1,11 @@
 //! `for_each.several`: what a stream needs so that one request can ask for several of its items.
 
-use super::SeveralRules;
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
 use super::build::{Builder, item_variables};
+use super::{SeveralRules, WindowRules, wire_time};
 use crate::connector::columns::{Column, ColumnSource};
 use crate::connector::file::PageBy;
 use crate::connector::query_value::QueryValue;
@@ -11,7 +15,8 @@ impl Builder<'_> {
     pub(super) fn several(
         &mut self,
         columns: &[Column],
-        partition: &[usize],
+        (partition, key): (&[usize], &[usize]),
+        window: Option<&WindowRules>,
     ) -> Option<SeveralRules> {
         let several = self.stream.for_each.as_ref()?.several.as_ref()?;
         let at = ["for_each", "several"];
@@ -42,6 +47,9 @@ impl Builder<'_> {
             return None;
         };
         self.no_other_variables(&variable, columns);
+        if let Some(window) = window {
+            self.tells_rows_apart(columns, (partition, key), window);
+        }
         let text = format!("{} : {}", several.id, column.kind.as_str());
         match Column::read(&column.name, &text, &column.help, None) {
             Ok(read) => Some(SeveralRules {
@@ -57,6 +65,44 @@ impl Builder<'_> {
                 self.problem(&["for_each", "several", "id"], message, None);
                 None
             }
+        }
+    }
+
+    /// Whether a response is whole is found by the item and the time of its rows, and by requests that share its time.
+    fn tells_rows_apart(
+        &mut self,
+        columns: &[Column],
+        (partition, key): (&[usize], &[usize]),
+        window: &WindowRules,
+    ) {
+        let needed: BTreeSet<usize> = partition.iter().copied().chain([window.column]).collect();
+        let is_known = key.len() == self.stream.key.len();
+        if is_known && needed != key.iter().copied().collect() {
+            let names: Vec<String> = needed
+                .iter()
+                .map(|index| format!("\"{}\"", columns[*index].name))
+                .collect();
+            self.problem(
+                &["key"],
+                "`for_each.several` is for rows that their item and their time identify".into(),
+                Some(format!(
+                    "use `key = [{}]`, or remove `for_each.several`",
+                    names.join(", ")
+                )),
+            );
+        }
+        let text = |second| {
+            wire_time(
+                Timestamp::from_second(second).unwrap_or_default(),
+                &window.format,
+            )
+        };
+        if text(0) == text(1) {
+            self.problem(
+                &["window", "format"],
+                "`for_each.several` needs times with seconds: a response is compared with two that share its time".into(),
+                Some("add `%S`, or remove `for_each.several`".into()),
+            );
         }
     }
 

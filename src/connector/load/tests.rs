@@ -624,3 +624,54 @@ fn only_the_items_variable_is_in_requests_for_several() {
         assert_eq!(reported.as_deref(), expected, "{text}");
     }
 }
+
+/// Rows of a response for several items are told apart by item and time.
+#[test]
+fn several_items_need_rows_with_a_time_of_their_own() {
+    for (key, format, expected) in [
+        ("['s', 't']", "", None),
+        ("['t', 's']", "format = '%s'", None),
+        ("['s', 't']", "format = '%Y%m%d%H%M%S'", None),
+        (
+            "['s', 't', 'kind']",
+            "",
+            Some(
+                "streams.points.key: `for_each.several` is for rows that their item and their time identify (use `key = [\"s\", \"t\"]`, or remove `for_each.several`)",
+            ),
+        ),
+        (
+            "['t']",
+            "",
+            Some(
+                "streams.points.key: `for_each.several` is for rows that their item and their time identify (use `key = [\"s\", \"t\"]`, or remove `for_each.several`)",
+            ),
+        ),
+        (
+            "['s', 't']",
+            "format = '%Y-%m-%dT%H:%M'",
+            Some(
+                "streams.points.window.format: `for_each.several` needs times with seconds: a response is compared with two that share its time (add `%S`, or remove `for_each.several`)",
+            ),
+        ),
+    ] {
+        let format = if format.is_empty() {
+            String::new()
+        } else {
+            format!(", {format}")
+        };
+        let own = format!(
+            "connector = 'own'\nextends = 'base'\ntitle = 'Own'\n[streams.points]\npath = '/points/{{s}}'\nrows = 'rows'\nkey = {key}\n\
+             columns = {{ s = '= {{s}} : integer', t = 't : timestamp', kind = 'k : text' }}\n\
+             for_each = {{ stream = 'users', take = {{ s = 'id' }}, several = {{ most = 9, id = 'd' }} }}\n\
+             window = {{ from = 'from', to = 'to', column = 't', start = '-30d', step = '7d'{format} }}\n"
+        );
+        let connectors = load(&[("own", &own)]).unwrap_or_else(|problems| panic!("{problems}"));
+        let found = streams(connectors.get("own").expect("there")).map(drop);
+        let reported = found.err().map(|problems| {
+            let problem = &problems[0];
+            let help = problem.help.as_deref().unwrap_or_default();
+            format!("{}: {} ({help})", problem.at.join("."), problem.message)
+        });
+        assert_eq!(reported.as_deref(), expected, "{key} {format}");
+    }
+}
