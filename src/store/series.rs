@@ -16,9 +16,9 @@ use crate::model::{SourceName, Table};
 pub struct SeriesStep {
     /// The item's name among the checkpoints.
     pub item: String,
-    /// Its place among the items, which are in the order of their keys: points in the order of the table are written
+    /// Its index among the items, which are in the order of their keys: points in the order of the table are written
     /// quickest.
-    pub place: usize,
+    pub index: usize,
     /// What differs.
     pub staged: Staged,
     /// How far the item is known with it. Its number of rows is that from before the reading.
@@ -66,7 +66,7 @@ impl SeriesCommit {
     pub fn write(mut self, connection: &mut Connection) -> Result<SeriesWritten, StoreError> {
         let what = StoreError::sql("apply steps of a time series");
         let transaction = connection.transaction().map_err(&what)?;
-        self.steps.sort_by_key(|step| step.place); // keeps the order of an item's steps
+        self.steps.sort_by_key(|step| step.index); // keeps the order of an item's steps
         for step in &mut self.steps {
             let applied = apply(&transaction, &step.staged, &self.stamp, Removals::None)?;
             self.written.applied.new += applied.new;

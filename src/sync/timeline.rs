@@ -187,9 +187,9 @@ impl Walks<'_> {
             .iter()
             .copied()
             .enumerate()
-            .filter_map(|(place, item)| {
+            .filter_map(|(index, item)| {
                 let before = known.get(&key_of(item)).cloned();
-                ItemWalk::begin(rules, item, place, before, begin)
+                ItemWalk::begin(rules, item, index, before, begin)
             });
         let most = most.min(several::most(self.context, self.job));
         let mut waiting = WaitingWalks::new(begun.collect(), most);

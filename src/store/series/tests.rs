@@ -78,7 +78,7 @@ impl Mirror {
     async fn write(&self, run: i64, steps: Vec<(i64, Staged)>) -> SeriesWritten {
         let step = |(item, staged): (i64, Staged)| SeriesStep {
             item: item.to_string(),
-            place: item as usize,
+            index: item as usize,
             staged,
             checkpoint: Checkpoint::default(),
         };

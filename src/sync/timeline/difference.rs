@@ -50,14 +50,18 @@ impl Compared {
         if theirs.len() > mine.len() {
             return Some(Split::TooMany);
         }
-        // The newest value of an item may still change.
         let newest: BTreeMap<&str, &str> = mine.keys().copied().collect();
-        let is_same = |((item, time), cells): (&(&str, &str), &Cells<'_>)| {
-            let other = theirs.get(&(*item, *time));
-            let is_newest = newest.get(item) == Some(time);
-            other.is_some_and(|other| is_newest || other.bytes() == cells.bytes())
-        };
-        (!mine.iter().all(is_same)).then_some(Split::Fewer)
+        let mut has_changed = false;
+        for (row @ (item, time), cells) in &mine {
+            let is_same = theirs.get(row).map(|other| other.bytes() == cells.bytes());
+            match is_same {
+                Some(true) => {}
+                // It may still change, or be of another item.
+                Some(false) if newest.get(item) == Some(time) => has_changed = true,
+                Some(false) | None => return Some(Split::Fewer),
+            }
+        }
+        has_changed.then_some(Split::Unproven)
     }
 
     fn add<'a>(&self, all: &mut RowsByTime<'a>, (item, rows): (&'a str, &'a Rows)) {
@@ -123,7 +127,7 @@ mod tests {
                 "a newest value that moves",
                 "a1=x a2=x b1=x",
                 "a1=x a2=y b1=y",
-                None,
+                Some(Split::Unproven),
             ),
             ("rows outside of the time", "a1 a20", "a0 a1 a21 b30", None),
             (

@@ -41,8 +41,8 @@ pub(super) struct ItemRules<'a> {
 pub(super) struct ItemWalk<'a> {
     rules: ItemRules<'a>,
     pub item: &'a Item,
-    /// Its place among the items.
-    pub place: usize,
+    /// Its index among the items.
+    pub index: usize,
     span: Span,
     checkpoint: Checkpoint,
     pub walk: WindowWalk,
@@ -79,7 +79,7 @@ impl<'a> ItemWalk<'a> {
     pub(super) fn begin(
         rules: ItemRules<'a>,
         item: &'a Item,
-        place: usize,
+        index: usize,
         before: Option<Checkpoint>,
         begin: Begin,
     ) -> Option<Self> {
@@ -101,7 +101,7 @@ impl<'a> ItemWalk<'a> {
         Some(Self {
             rules,
             item,
-            place,
+            index,
             span,
             checkpoint,
             walk,
@@ -465,7 +465,7 @@ impl<'a> ItemWalk<'a> {
         report.add_cells(&staged.plan.unreadable, &staged.plan.repaired);
         let step = SeriesStep {
             item: key_of(self.item),
-            place: self.place,
+            index: self.index,
             staged,
             checkpoint: self.checkpoint.clone(),
         };

@@ -1,4 +1,4 @@
-//! In which order the rows of several items are: it tells which of them a response that was cut silently would lack.
+//! In which order the rows of several items are: which of them a response that was cut silently would lack.
 //! Pure.
 
 use std::collections::BTreeSet;

@@ -108,10 +108,10 @@ impl<'a> WaitingWalks<'a> {
         let from = walk.walk.span().map(|(from, _)| from);
         // Points in the order of the table are written quickest.
         let from = from.filter(|_| !self.to_end()).unwrap_or(Timestamp::MIN);
-        self.walks.insert((from, walk.place), walk);
+        self.walks.insert((from, walk.index), walk);
     }
 
-    /// The walks that did not come to their end.
+    /// The walks that did not reach their end.
     pub(super) fn into_walks(self) -> impl Iterator<Item = ItemWalk<'a>> {
         self.walks.into_values()
     }
@@ -379,8 +379,8 @@ async fn take(
                 continue;
             }
             *alone = match probe::alone(rules, walk, own, shared.during).await {
-                Ok((_, Some(_))) => return Err(why),
-                Ok((rows, None)) => Alone::Rows(rows),
+                Ok((_, Some(Split::Fewer | Split::TooMany))) => return Err(why),
+                Ok((rows, _)) => Alone::Rows(rows),
                 Err(_) => Alone::NoRows,
             };
         }

@@ -35,13 +35,13 @@ pub(super) enum Split {
     Refused,
     /// The server returned rows of fewer items than were named, or left rows out.
     Fewer,
-    /// No row tells its item.
+    /// No row names its item.
     Unnamed,
     /// The rows are in no order, which would not show what a cut took.
     Unordered,
     /// A row has no time, which would not show it either.
     Untimed,
-    /// The response has too few rows to show whether it is whole.
+    /// Nothing shows whether the response is whole: it has too few rows, or a newest value differs, which may have changed.
     Unproven,
 }
 
@@ -52,7 +52,7 @@ pub(super) enum SharedResponse {
     Failed(Failure),
 }
 
-/// The rows that tell an item, by its id.
+/// The rows that name an item, by its id.
 pub(super) type RowsByItem = BTreeMap<String, Rows>;
 
 /// Repaired values, by column.

@@ -26,18 +26,18 @@ enum Server {
     EveryOther,
     /// It cuts the response behind so many rows.
     Cuts(usize),
-    /// The rows of all series come in an order, without the last ones beyond so many and without so many more.
+    /// The rows of all series are in an order, without the last ones beyond so many and without so many more.
     Orders(Order, usize, usize),
-    /// Rows do not tell their series.
-    Untold,
-    /// Rows tell series that were not asked for.
+    /// Rows do not name their series.
+    Unnamed,
+    /// Rows name series that were not asked for.
     Others,
     Refuses(u16),
     /// There may be so many rows in a response.
     TooMany(usize),
 }
 
-/// In which order rows come.
+/// in which order rows are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
     BySeries,
@@ -119,30 +119,30 @@ impl World {
         if ids.iter().any(|id| self.gone.contains(*id)) {
             return Reply::status(404);
         }
-        let answered = |place: usize| match self.server {
+        let answered = |index: usize| match self.server {
             _ if !several => true,
-            Server::First => place == 0,
-            Server::Last => place + 1 == ids.len(),
-            Server::EveryOther => place.is_multiple_of(2),
+            Server::First => index == 0,
+            Server::Last => index + 1 == ids.len(),
+            Server::EveryOther => index.is_multiple_of(2),
             _ => true,
         };
         let points = self.points();
         let mut rows: Vec<Value> = Vec::new();
-        for (place, id) in ids.iter().enumerate().filter(|(place, _)| answered(*place)) {
+        for (index, id) in ids.iter().enumerate().filter(|(index, _)| answered(*index)) {
             for at in points[*id].iter().filter(|at| from <= **at && **at <= to) {
-                let told = match self.server {
-                    Server::Untold => Value::Null,
+                let named = match self.server {
+                    Server::Unnamed => Value::Null,
                     Server::Others => json!(format!("9{id}")),
                     _ => json!(id),
                 };
-                let odd = self.has_odd_time && place == 1;
+                let odd = self.has_odd_time && index == 1;
                 let at = if odd {
                     "yesterday".to_owned()
                 } else {
                     at.to_string()
                 };
                 rows.push(match several {
-                    true => json!({"d": told, "t": at}),
+                    true => json!({"d": named, "t": at}),
                     false => json!({"t": at}),
                 });
             }
@@ -252,7 +252,7 @@ fn s10_no_server_loses_points_of_several_series() {
         (Server::Last, 20, 200),
         (Server::EveryOther, 20, 200),
         (Server::Cuts(50), 20, 200),
-        (Server::Untold, 20, 200),
+        (Server::Unnamed, 20, 200),
         (Server::Others, 20, 200),
         (Server::Refuses(400), 20, 200),
         (Server::Refuses(404), 20, 200),
@@ -391,7 +391,7 @@ fn s10_several_series_continue_after_a_run_that_ended() {
     assert_same(&harness, &world, "after several runs");
 }
 
-/// S10: a vendor that wants no request for a day ends all walks, and each tells how far it is.
+/// S10: a vendor that wants no request for a day ends all walks, and each reports how far it is.
 #[test]
 fn s10_what_a_deferral_stops_is_reported() {
     for most in [1, 3, 20] {
@@ -416,9 +416,9 @@ fn s10_what_a_deferral_stops_is_reported() {
         let what = format!("{most} a request: {run:?}");
         assert_ne!(run.outcome, "ok", "{what}");
         assert!(run.reported.contains("of 20 could not be read"), "{what}");
-        let is_told = run.reported.contains("0 of 20 are read to their end");
+        let is_named = run.reported.contains("0 of 20 are read to their end");
         let all_failed = run.reported.contains("20 of 20 could not be read");
-        assert!(is_told || all_failed, "{what}");
+        assert!(is_named || all_failed, "{what}");
     }
 }
 

@@ -116,7 +116,7 @@ struct World {
 }
 
 struct Row {
-    told: String,
+    named: String,
     at: Timestamp,
     value: String,
     text: &'static str,
@@ -139,7 +139,7 @@ impl World {
     fn new(series: usize) -> Self {
         let points = (0..series).map(|number| {
             let first = time(START) - hours(28 * 24);
-            let times = (0..112).map(|place| first + hours(6 * place));
+            let times = (0..112).map(|index| first + hours(6 * index));
             (id(number), times.zip(number as i64 * 1000..).collect())
         });
         Self {
@@ -216,11 +216,11 @@ impl World {
     fn rows(&self, ids: &[&str], (from, to): (Timestamp, Timestamp), fault: Fault) -> Vec<Row> {
         let points = self.points();
         let mut rows: Vec<(usize, Timestamp, i64)> = Vec::new();
-        for (place, id) in ids.iter().enumerate() {
+        for (index, id) in ids.iter().enumerate() {
             let is_served = match fault {
-                Fault::First => place == 0,
-                Fault::Last => place + 1 == ids.len(),
-                Fault::EveryOther => place.is_multiple_of(2),
+                Fault::First => index == 0,
+                Fault::Last => index + 1 == ids.len(),
+                Fault::EveryOther => index.is_multiple_of(2),
                 _ => true,
             };
             let is_in = |at: Timestamp| match fault {
@@ -231,7 +231,7 @@ impl World {
             let times = points[*id]
                 .iter()
                 .filter(|(at, _)| is_served && is_in(**at));
-            let mut of_it: Vec<_> = times.map(|(at, value)| (place, *at, *value)).collect();
+            let mut of_it: Vec<_> = times.map(|(at, value)| (index, *at, *value)).collect();
             match fault {
                 Fault::Hides if *id == "101" => {
                     of_it.retain(|(_, at, _)| *at != time(START) - hours(10 * 24));
@@ -248,22 +248,22 @@ impl World {
             rows.extend(of_it);
         }
         if let Fault::KeepsNewest(most) = fault {
-            rows.sort_by_key(|(place, at, _)| (*at, *place));
+            rows.sort_by_key(|(index, at, _)| (*at, *index));
             rows.drain(..rows.len().saturating_sub(most));
         }
         match self.order {
-            Order::Asked => rows.sort_by_key(|(place, at, _)| (*place, *at)),
-            Order::ById => rows.sort_by_key(|(place, at, _)| (ids[*place], *at)),
+            Order::Asked => rows.sort_by_key(|(index, at, _)| (*index, *at)),
+            Order::ById => rows.sort_by_key(|(index, at, _)| (ids[*index], *at)),
             Order::ByIdBack => {
-                rows.sort_by_key(|(place, at, _)| (ids[*place], std::cmp::Reverse(*at)));
+                rows.sort_by_key(|(index, at, _)| (ids[*index], std::cmp::Reverse(*at)));
             }
-            Order::ByTime => rows.sort_by_key(|(place, at, _)| (*at, ids[*place])),
+            Order::ByTime => rows.sort_by_key(|(index, at, _)| (*at, ids[*index])),
             Order::ByTimeBack => {
-                rows.sort_by_key(|(place, at, _)| (std::cmp::Reverse(*at), ids[*place]));
+                rows.sort_by_key(|(index, at, _)| (std::cmp::Reverse(*at), ids[*index]));
             }
-            Order::Mixed => rows.sort_by_key(|(place, at, value)| {
-                let place: i64 = ids[*place].parse().unwrap_or_default();
-                (at.as_second() + value * 31 + place * 7).wrapping_mul(2_654_435_761) % 1_000_003
+            Order::Mixed => rows.sort_by_key(|(index, at, value)| {
+                let index: i64 = ids[*index].parse().unwrap_or_default();
+                (at.as_second() + value * 31 + index * 7).wrapping_mul(2_654_435_761) % 1_000_003
             }),
         }
         let middle = rows.len() / 2;
@@ -273,10 +273,10 @@ impl World {
             Fault::DropsFirst if !rows.is_empty() => drop(rows.remove(0)),
             Fault::DropsMiddle if !rows.is_empty() => drop(rows.remove(middle)),
             Fault::DropsEvery(nth) => {
-                let mut place = 0;
+                let mut index = 0;
                 rows.retain(|_| {
-                    place += 1;
-                    place % nth != 0
+                    index += 1;
+                    index % nth != 0
                 });
             }
             Fault::Cuts(most) => rows.truncate(most),
@@ -287,18 +287,18 @@ impl World {
             Fault::RepeatsLast => rows.extend(rows.last().copied()),
             _ => {}
         }
-        let told = |place: usize| match fault {
-            Fault::Rotates => ids[(place + 1) % ids.len()].to_owned(),
-            Fault::Swaps if ids.len() > 2 && place == 1 => ids[2].to_owned(),
-            Fault::Swaps if ids.len() > 2 && place == 2 => ids[1].to_owned(),
+        let named = |index: usize| match fault {
+            Fault::Rotates => ids[(index + 1) % ids.len()].to_owned(),
+            Fault::Swaps if ids.len() > 2 && index == 1 => ids[2].to_owned(),
+            Fault::Swaps if ids.len() > 2 && index == 2 => ids[1].to_owned(),
             Fault::NamesFirst => ids[0].to_owned(),
-            Fault::NamesOthers => format!("9{}", ids[place]),
-            _ => ids[place].to_owned(),
+            Fault::NamesOthers => format!("9{}", ids[index]),
+            _ => ids[index].to_owned(),
         };
-        let row = |(place, at, value): &(usize, Timestamp, i64)| Row {
-            told: match fault {
+        let row = |(index, at, value): &(usize, Timestamp, i64)| Row {
+            named: match fault {
                 Fault::NamesNone => "null".to_owned(),
-                _ => format!("\"{}\"", told(*place)),
+                _ => format!("\"{}\"", named(*index)),
             },
             at: *at,
             value: value.to_string(),
@@ -316,10 +316,10 @@ impl World {
                 .find(|id| **id != odd_id)
                 .copied()
                 .unwrap_or_default();
-            let told = format!("\"{odd_id}\"");
+            let named = format!("\"{odd_id}\"");
             let of_it = rows
                 .iter_mut()
-                .filter(|row| row.told == told && row.at >= behind);
+                .filter(|row| row.named == named && row.at >= behind);
             let Some(row) = of_it.min_by_key(|row| row.at) else {
                 continue;
             };
@@ -329,25 +329,25 @@ impl World {
             match odd.what {
                 Oddity::Value => row.value = "NaN".to_owned(),
                 Oddity::Text => row.text = "\\ud83d",
-                Oddity::Id => row.told = format!("\"{odd_id}\\ud83d\""),
-                Oddity::TwoIds => row.told = format!("\"{odd_id}\",\"d\":\"{other}\""),
+                Oddity::Id => row.named = format!("\"{odd_id}\\ud83d\""),
+                Oddity::TwoIds => row.named = format!("\"{odd_id}\",\"d\":\"{other}\""),
             }
         }
     }
 }
 
-fn reply(rows: &[Row], is_told: bool) -> Reply {
+fn reply(rows: &[Row], is_named: bool) -> Reply {
     let mut body = String::from("{\"rows\":[");
-    for (place, row) in rows.iter().enumerate() {
-        let comma = if place > 0 { "," } else { "" };
-        let told = match is_told {
-            true => format!("\"d\":{},", row.told),
+    for (index, row) in rows.iter().enumerate() {
+        let comma = if index > 0 { "," } else { "" };
+        let named = match is_named {
+            true => format!("\"d\":{},", row.named),
             false => String::new(),
         };
         let (at, value, text) = (row.at, &row.value, row.text);
         let _ = write!(
             body,
-            "{comma}{{{told}\"t\":\"{at}\",\"v\":{value},\"x\":\"{text}\"}}"
+            "{comma}{{{named}\"t\":\"{at}\",\"v\":{value},\"x\":\"{text}\"}}"
         );
     }
     body.push_str("]}");
@@ -397,11 +397,11 @@ fn asked(harness: &Harness) -> Vec<(usize, u16)> {
 /// A day later each series has another point.
 fn next_day(harness: &Harness, world: &World, day: i64) {
     harness.advance(Duration::from_secs(24 * 3600));
-    for (place, series) in world.points().keys().enumerate() {
+    for (index, series) in world.points().keys().enumerate() {
         world.add(
             series,
             time(START) + hours(24 * day - 4),
-            place as i64 + day,
+            index as i64 + day,
         );
     }
 }
@@ -908,6 +908,22 @@ fn s12_rows_that_are_new_during_a_comparison_are_no_difference() {
     }
 }
 
+/// S12: a newest value may change, so it does not show of which series a row is.
+#[test]
+fn s12_series_with_one_row_are_not_mixed_up() {
+    for fault in [Fault::Rotates, Fault::Swaps] {
+        let world = World::with(Order::Asked, fault, 4);
+        {
+            let mut points = world.points.lock().unwrap_or_else(PoisonError::into_inner);
+            for times in points.values_mut() {
+                times.retain(|at, _| *at == time(START) - hours(6));
+            }
+        }
+        let mut harness = start(&world, 20);
+        assert_whole(&harness.sync(), &harness, &world, &format!("{fault:?}"));
+    }
+}
+
 /// S12: a series that cannot be read is reported once, also where the response for several turns out to lack another one.
 #[test]
 fn s12_a_failure_beside_a_fault_is_reported_once() {
@@ -927,5 +943,31 @@ fn s12_a_failure_beside_a_fault_is_reported_once() {
         assert!(run.reported.contains("for a week"), "{what}");
         let is_reported = run.reported.contains(": 101: read page 1 of points");
         assert!(is_reported, "{what}");
+    }
+}
+
+/// S12: why requests name fewer series is said per cause.
+#[test]
+fn s12_a_note_names_its_cause() {
+    for (order, fault, cause) in [
+        (Order::Asked, Fault::First, "leaves rows out of responses"),
+        (Order::Asked, Fault::NamesNone, "of which item each row is"),
+        (Order::Mixed, Fault::None, "in no order"),
+        (
+            Order::Asked,
+            Fault::RefusesMore(2, 400),
+            "refuses requests for more items; for a week at most 2",
+        ),
+    ] {
+        let world = World::with(order, fault, 5);
+        let mut harness = start(&world, 20);
+        let run = harness.sync();
+        assert_whole(&run, &harness, &world, cause);
+        assert!(run.reported.contains(cause), "{cause}: {run:?}");
+        assert_eq!(
+            run.reported.matches("points: the server").count(),
+            1,
+            "{run:?}"
+        );
     }
 }
