@@ -12,6 +12,7 @@ mod recount;
 mod several;
 mod shared;
 mod span;
+mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,9 +22,10 @@ use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 
 use self::batch::StepBatch;
-use self::item::{ItemProgress, ItemRules, ItemWalk};
+use self::item::{ItemProgress, ItemWalk};
 use self::several::WaitingWalks;
 use self::span::Begin;
+use self::step::ItemRules;
 use super::error::Failure;
 use super::items::{Item, items};
 use super::job::StreamJob;

@@ -1,41 +1,23 @@
 //! One series: its walk through time, step by step.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
 
-use super::batch::StepBatch;
 use super::span::{Begin, Span, kept_from};
+use super::step::{ItemRules, Read};
 use super::{TimelineReport, TimelineRules, key_of};
-use crate::connector::api::{WindowRules, wire_time};
-use crate::connector::decode::Decoder;
 use crate::connector::paging::ListEnd;
 use crate::connector::windows::{WindowWalk, first_time};
 use crate::http::{Effort, HttpError, Shrinks};
-use crate::model::absence::{self, Examined, Memory};
 use crate::model::row::{Reject, Repair, Rows};
-use crate::model::{Completeness, Expiry, Inconsistency, decision, guard, scalar};
+use crate::model::{decision, guard, scalar};
 use crate::store::checkpoints::Checkpoint;
 use crate::store::series::SeriesStep;
-use crate::store::suppression::RowFilter;
-use crate::store::{Absence, Ending, Size, Staged, Staging, ValueCounts};
+use crate::store::{Staged, ValueCounts};
 use crate::sync::error::Failure;
 use crate::sync::items::Item;
-use crate::sync::job::StreamJob;
-use crate::sync::read::{Context, MAX_READINGS, compare, page_reporter};
-use crate::sync::walk::{ListRequest, WalkFacts, walk};
-
-/// What is the same for all items of a reading.
-#[derive(Clone, Copy)]
-pub(super) struct ItemRules<'a> {
-    pub context: &'a Context<'a>,
-    pub job: &'a StreamJob,
-    pub window: &'a WindowRules,
-    pub rules: &'a TimelineRules<'a>,
-    pub batch: &'a StepBatch<'a>,
-}
+use crate::sync::walk::WalkFacts;
 
 /// One item of a time series, and how far it was read.
 pub(super) struct ItemWalk<'a> {
@@ -199,7 +181,8 @@ impl<'a> ItemWalk<'a> {
                 .collect(),
             ..WalkFacts::default()
         };
-        match self.compare(rows, facts, end).await {
+        let compared = self.rules.compare(rows, facts, end, self.before.as_ref());
+        match compared.await {
             Ok(Some(read)) => {
                 self.checkpoint.full_at = self.checkpoint.full_at.filter(|_| !is_shared);
                 self.accept(read).await
@@ -215,19 +198,18 @@ impl<'a> ItemWalk<'a> {
             return ItemProgress::Ended;
         };
         let read = match self.rules.batch.settle(&key_of(self.item)).await {
-            Ok(()) => self.request(span).await,
+            Ok(()) => {
+                let (rules, effort) = (self.rules, self.effort());
+                rules
+                    .read(self.item, span, effort, self.before.as_ref())
+                    .await
+            }
             Err(error) => Err(error),
         };
         match read {
             Ok(read) => self.accept(read).await,
             Err(error) => self.failed(error),
         }
-    }
-
-    /// Requests one step.
-    async fn request(&self, span: (Timestamp, Timestamp)) -> Result<Read, Failure> {
-        let effort = self.effort(&self.walk, self.attempts);
-        self.step(span, effort, self.before.as_ref()).await
     }
 
     /// The step where the walk is was read.
@@ -316,13 +298,13 @@ impl<'a> ItemWalk<'a> {
     }
 
     /// What is left of the attempts at a span; a shorter one is requested where that may help.
-    fn effort(&self, walk: &WindowWalk, attempts: u32) -> Effort {
+    fn effort(&self) -> Effort {
         Effort {
-            shrinks: match walk.can_shrink() {
+            shrinks: match self.walk.can_shrink() {
                 true => Shrinks::OnServerErrors,
                 false => Shrinks::Never,
             },
-            ..self.rules.context.effort.after(attempts)
+            ..self.rules.context.effort.after(self.attempts)
         }
     }
 
@@ -347,103 +329,6 @@ impl<'a> ItemWalk<'a> {
             true => AfterFailure::Unfinished(error),
             false => AfterFailure::Fail(error),
         }
-    }
-
-    /// Reads one step and compares it; an inconsistent one is repeated up to twice.
-    async fn step(
-        &self,
-        (from, to): (Timestamp, Timestamp),
-        effort: Effort,
-        before: Option<&ValueCounts>,
-    ) -> Result<Read, Failure> {
-        let (mut memory, mut readings) = (Memory::default(), 1);
-        loop {
-            let (staging, facts, end) = self.try_step((from, to), effort, before).await?;
-            let examined = self.examine(&staging, &facts, &end, &memory);
-            if examined.read_again && readings < MAX_READINGS {
-                memory.duplicates = examined.memory.duplicates;
-                readings += 1;
-                continue;
-            }
-            return read_of(staging, facts, examined);
-        }
-    }
-
-    fn examine(
-        &self,
-        staging: &Staging,
-        facts: &WalkFacts,
-        end: &ListEnd,
-        memory: &Memory,
-    ) -> Examined {
-        let reading = absence::FullReading {
-            completeness: end.completeness.clone(),
-            duplicates: staging.duplicates(),
-            one_answer: end.one_answer,
-            pages_with_rows: end.pages_with_rows,
-            largest_page: end.largest_page,
-            page_size: self.rules.job.spec.page.size,
-            lists: 1,
-            unidentified: facts.unidentified,
-            other_rows: false,
-            shifted: staging.shifted(),
-        };
-        absence::examine(&reading, memory, self.rules.context.clock.now())
-    }
-
-    /// Compares rows of this item that a request for several returned; nothing where they need a request of their own.
-    async fn compare(
-        &self,
-        rows: Rows,
-        facts: WalkFacts,
-        end: &ListEnd,
-    ) -> Result<Option<Read>, Failure> {
-        let mut staging = self.staging(self.before.as_ref())?;
-        let work = move || staging.add(&rows).map(|()| staging);
-        let staging = tokio::task::spawn_blocking(work).await;
-        let staging = staging.map_err(|_| Failure::Panicked {
-            stream: self.rules.job.spec.name.clone(),
-        })??;
-        let examined = self.examine(&staging, &facts, end, &Memory::default());
-        match examined.read_again || examined.completeness.is_contradicted() {
-            true => Ok(None),
-            false => read_of(staging, facts, examined).map(Some),
-        }
-    }
-
-    fn staging(&self, before: Option<&ValueCounts>) -> Result<Staging, Failure> {
-        let table = Arc::clone(&self.rules.job.table);
-        let mut staging = Staging::open(self.rules.context.store, table, Size::Unknown)?;
-        staging.follow(before.cloned());
-        if let Some(oldest) = self.rules.rules.oldest {
-            staging.leave_out(Expiry {
-                column: self.rules.window.column,
-                before: scalar::to_canonical(oldest),
-            });
-        }
-        Ok(staging)
-    }
-
-    async fn try_step(
-        &self,
-        span: (Timestamp, Timestamp),
-        effort: Effort,
-        before: Option<&ValueCounts>,
-    ) -> Result<(Staging, WalkFacts, ListEnd), Failure> {
-        let ItemRules { context, job, .. } = self.rules;
-        let decoder = job.spec.decoder(&self.item.variables);
-        let request = self.rules.request(self.item, decoder, span, effort)?;
-        let staging = self.staging(before)?;
-        let (rows, inbox) = mpsc::channel(1);
-        let report_page = page_reporter(context, job);
-        let walking = async {
-            let result = walk(&request, &rows, &report_page).await;
-            drop(rows);
-            result
-        };
-        let (walked, staging) = tokio::join!(walking, compare(inbox, staging, &job.spec.name));
-        let (staging, (facts, end)) = (staging?, walked?);
-        Ok((staging, facts, end))
     }
 
     /// Hands one step with its checkpoint to the batch, unless the guard holds it.
@@ -474,38 +359,6 @@ impl<'a> ItemWalk<'a> {
     }
 }
 
-impl<'a> ItemRules<'a> {
-    /// The request for one step.
-    pub(super) fn request<'r>(
-        &self,
-        item: &'r Item,
-        decoder: Arc<Decoder>,
-        (from, to): (Timestamp, Timestamp),
-        effort: Effort,
-    ) -> Result<ListRequest<'r>, Failure>
-    where
-        'a: 'r,
-    {
-        let (context, job, window) = (self.context, self.job, self.window);
-        let list = context.store.suppression()?;
-        Ok(ListRequest {
-            source: context.source,
-            spec: &job.spec,
-            item,
-            decoder,
-            filter: Some(Arc::new(RowFilter::new(&list, &job.table))),
-            space: context.store.staging_space(),
-            extra: vec![
-                (window.from.clone(), wire_time(from, &window.format)),
-                (window.to.clone(), wire_time(to, &window.format)),
-            ],
-            since: None,
-            effort,
-            budget: context.budget,
-        })
-    }
-}
-
 /// From where to where an item is walked.
 fn span_of(
     rules: ItemRules<'_>,
@@ -521,32 +374,6 @@ fn span_of(
     let (first, end) = (time(&rules.window.start)?, time(&rules.window.end));
     let ends = (kept_from(first, end, rules.rules.oldest)?, end);
     Some(Span::of(rules.window, ends, before, begin, now))
-}
-
-fn read_of(staging: Staging, facts: WalkFacts, examined: Examined) -> Result<Read, Failure> {
-    let staged = staging.finish(&Ending {
-        absence: Absence::Nothing,
-        full: false,
-        confirm: 1,
-        group: None,
-        feed: None,
-    })?;
-    let contradiction = match examined.completeness {
-        Completeness::Contradicted(why) => Some(why),
-        Completeness::Proven | Completeness::Unproven => None,
-    };
-    Ok(Read {
-        staged,
-        facts,
-        contradiction,
-    })
-}
-
-/// A step that was read.
-struct Read {
-    staged: Staged,
-    facts: WalkFacts,
-    contradiction: Option<Inconsistency>,
 }
 
 /// What the guard made of a step.

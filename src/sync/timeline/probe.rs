@@ -11,8 +11,9 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::difference::{Compared, by_item};
-use super::item::{ItemRules, ItemWalk};
+use super::item::ItemWalk;
 use super::shared::{SharedResponse, SharedRows, Split, respond, respond_alone};
+use super::step::ItemRules;
 use crate::connector::api::SeveralRules;
 use crate::model::row::Rows;
 use crate::model::scalar;

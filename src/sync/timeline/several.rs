@@ -11,10 +11,11 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::item::{ItemProgress, ItemRules, ItemWalk};
+use super::item::{ItemProgress, ItemWalk};
 use super::key_of;
 use super::probe;
 use super::shared::{SharedResponse, SharedRows, Split, respond};
+use super::step::ItemRules;
 use crate::connector::api::SeveralRules;
 use crate::http::HttpError;
 use crate::model::row::Rows;

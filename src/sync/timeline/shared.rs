@@ -6,9 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::item::{ItemRules, ItemWalk, is_bad_value, is_too_much};
+use super::item::{ItemWalk, is_bad_value, is_too_much};
 use super::order::RowOrder;
 use super::span::MAX_BEHIND;
+use super::step::ItemRules;
 use crate::connector::api::SeveralRules;
 use crate::connector::decode::Decoder;
 use crate::connector::paging::ListEnd;
