@@ -141,7 +141,7 @@ pub enum Command {
     Alerts(alerts::AlertsOptions),
     /// Show what programs and addresses were told of changes, or try one
     Hooks(hooks::HooksOptions),
-    /// Show, compare, rebuild, remove or forget what is published to databases
+    /// Show, compare, rebuild or remove what is published to databases
     Publish(publish::PublishOptions),
     /// Create a verified backup of the mirror, and delete the oldest
     ///
