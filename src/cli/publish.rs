@@ -157,7 +157,7 @@ fn view(name: &PublishName, source: &SourceName, state: PublishState) -> Publish
         comparing: state.comparing,
         lag_runs: state.lag.runs,
         lag_seconds: since.map_or(0, |since| since.unsigned_abs().as_secs()),
-        removal: known.removal,
+        removal: known.leaves(),
         failed: known.failed.map(to_canonical),
         attempts: known.attempts,
         due: known.due.map(to_canonical),
@@ -350,6 +350,7 @@ async fn publish_here(
     mut sources: impl Iterator<Item = &SourceName>,
 ) -> Result<(), Exit> {
     app.publish(PublishWhen::Now).await;
+    app.continue_published_erasures().await;
     let states = publish_states(setup, name, &*app.store().reader()?)?;
     let failed = sources.find_map(|source| states.get(source)?.known.as_ref()?.message.as_ref());
     failed.map_or(Ok(()), |why| Err(Exit::failed(format!("rollbook: {why}"))))

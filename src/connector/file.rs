@@ -374,6 +374,21 @@ pub enum PageBy {
     Watermark,
 }
 
+impl PageBy {
+    /// The word in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Offset => "offset",
+            Self::Number => "number",
+            Self::Link => "link",
+            Self::Cursor => "cursor",
+            Self::NextUrl => "next_url",
+            Self::Watermark => "watermark",
+        }
+    }
+}
+
 /// Whether a declared number of rows counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

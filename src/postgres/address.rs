@@ -68,6 +68,18 @@ impl Address {
         Ok(Self { config, ca_file })
     }
 
+    /// A number of where it is and of a schema there, so that another one is noticed.
+    pub fn place(&self, schema: &str) -> String {
+        let config = &self.config;
+        let parts = (
+            config.get_hosts(),
+            config.get_hostaddrs(),
+            config.get_ports(),
+        );
+        let place = format!("{parts:?} {:?} {schema}", config.get_dbname());
+        format!("{:016x}", xxhash_rust::xxh3::xxh3_64(place.as_bytes()))
+    }
+
     /// Its hosts, for messages.
     pub fn hosts(&self) -> String {
         let hosts = self.config.get_hosts().iter().map(|host| match host {

@@ -49,9 +49,6 @@ pub enum DatabaseError {
         "there is a table {0} that Rollbook did not make; nothing was changed: set another `schema`, or rename that table"
     )]
     ForeignTable(String),
-    /// Another publisher has written the row of the source.
-    #[error("another publisher published the source meanwhile")]
-    Overtaken,
     /// The answer is not as it should be.
     #[error("unexpected answer of the database: {0}")]
     Answer(String),
@@ -67,7 +64,6 @@ impl DatabaseError {
                 | Self::Newer(_)
                 | Self::OtherColumns(_)
                 | Self::ForeignTable(_)
-                | Self::Overtaken
         )
     }
 

@@ -28,6 +28,8 @@ pub struct Fence {
     pub host: String,
     /// When that published last, UTC.
     pub published: String,
+    /// The connector that the source had then.
+    pub connector: String,
 }
 
 /// Makes the schema and the tables of our own that are missing.
@@ -125,7 +127,7 @@ pub async fn find(
     source: &str,
 ) -> Result<Option<Fence>, DatabaseError> {
     let sql = format!(
-        "SELECT claim, revision, run, host, to_char(published AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') \
+        "SELECT claim, revision, run, host, to_char(published AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), connector \
          FROM {}.{SOURCES} WHERE source = $1",
         quote(schema)
     );
@@ -137,6 +139,7 @@ pub async fn find(
         run: row.get(2),
         host: row.get(3),
         published: row.get(4),
+        connector: row.get(5),
     }))
 }
 

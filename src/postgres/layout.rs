@@ -14,7 +14,6 @@ use self::plan::{ActualTable, Others, TableChange, is_ours, plan};
 pub use self::plan::{TargetColumn, type_of};
 pub use self::view::LabelColumns;
 use super::error::DatabaseError;
-use super::fence::{self, HeldFence};
 use super::session::DatabaseSession;
 use super::{literal, quote};
 use crate::document::suggest::joined;
@@ -31,6 +30,8 @@ pub struct PublishTarget {
     pub schema: String,
     /// The role that may read them.
     pub reader: Option<String>,
+    /// A number of the address and the schema.
+    pub place: String,
 }
 
 /// A table of a stream, as it is published.
@@ -78,7 +79,22 @@ pub struct StreamLayout<'a> {
     pub combos: Option<&'a LabelColumns>,
 }
 
-/// Makes or changes the tables of a stream, in one transaction. Returns them with the types that they have then.
+/// What became of a stream's tables.
+#[derive(Debug)]
+pub enum LaidOut {
+    /// They are as they should be.
+    Tables {
+        /// With the types that they have.
+        tables: Vec<TargetTable>,
+        /// Whether what the source has in them may have been changed by that.
+        is_changed: bool,
+    },
+    /// Nothing was changed. What is wanted is written: when all want the same, the last one changes the table.
+    Refused(DatabaseError),
+}
+
+/// Makes or changes the tables of a stream, in the caller's transaction, which is one for statements that take long: a column may
+/// be one of many millions of rows.
 ///
 /// # Errors
 /// When the database refuses it or does not answer.
@@ -86,100 +102,87 @@ pub async fn lay_out(
     session: &DatabaseSession,
     target: &PublishTarget,
     layout: StreamLayout<'_>,
-    held: HeldFence<'_>,
-) -> Result<Vec<TargetTable>, DatabaseError> {
-    // A changed column may be one of many millions of rows.
-    session.begin_long().await?;
-    let made = lay_out_tables(session, target, layout).await;
-    let is_held = match &made {
-        Ok(_) => fence::hold(session, &target.schema, held).await,
-        Err(_) => Ok(false),
-    };
-    match made {
-        Ok(_) if !is_held? => {
-            session.roll_back().await;
-            Err(DatabaseError::Overtaken)
-        }
-        Ok(Laid::Out(tables)) => session.commit().await.map(|()| tables),
-        Ok(Laid::OtherKey { table, sources }) => {
-            session.commit().await?;
-            Err(DatabaseError::OtherKey { table, sources })
-        }
-        Err(error) => {
-            session.roll_back().await;
-            Err(error)
-        }
-    }
-}
-
-async fn lay_out_tables(
-    session: &DatabaseSession,
-    target: &PublishTarget,
-    layout: StreamLayout<'_>,
-) -> Result<Laid, DatabaseError> {
+) -> Result<LaidOut, DatabaseError> {
     lock(session, &target.schema).await?;
-    let schema = quote(&target.schema);
-    let columns = format!("{schema}.rollbook_columns");
-    let mut made = Vec::new();
-    for part in [PublishedPart::Live, PublishedPart::History] {
-        let name = table_name(layout.connector, layout.stream, part);
-        let table = layout.tables.iter().find(|table| table.part == part);
-        let actual = actual(session, &target.schema, &name).await?;
-        let others = others(session, &columns, &name, layout.source).await?;
-        let Some(table) = table else {
-            continue;
-        };
-        if actual.is_some() && !is_own_table(session, &columns, (&target.schema, &name)).await? {
-            return Err(DatabaseError::ForeignTable(name));
-        }
-        let plan = plan(actual.as_ref(), table, &others);
-        write_columns(session, &columns, layout.source, (&name, table)).await?;
-        if plan.is_refused {
-            // What is wanted stays written: when all want the same, the last one changes the table.
-            let sources = some_others(session, &columns, &name, layout.source).await?;
-            return Ok(Laid::OtherKey {
-                table: name,
-                sources,
-            });
-        }
-        if plan.changes.iter().any(TableChange::touches_view) {
-            // Also those of other streams, if it has the combo lists.
-            for view in view::of_table(session, &target.schema, &name).await? {
-                session
-                    .batch(&format!("DROP VIEW {schema}.{}", quote(&view)))
-                    .await?;
+    let (mut tables, mut is_changed) = (Vec::new(), false);
+    for table in layout.tables {
+        let name = table_name(layout.connector, layout.stream, table.part);
+        match lay_out_table(session, target, layout, (&name, table)).await? {
+            LaidOut::Tables {
+                tables: made,
+                is_changed: this,
+            } => {
+                tables.extend(made);
+                is_changed |= this;
             }
+            refused @ LaidOut::Refused(_) => return Ok(refused),
         }
-        for change in &plan.changes {
-            let sql = change.sql(&target.schema, &name, (table, &plan.types));
-            session.long(&sql).await?;
-        }
-        for column in &plan.emptied {
-            let sql = format!(
-                "UPDATE {schema}.{} SET {column} = NULL WHERE source = {} AND {column} IS NOT NULL",
-                quote(&name),
-                literal(layout.source.as_str()),
-                column = quote(column)
-            );
-            session.long(&sql).await?;
-        }
-        if plan.is_lossy {
-            compare_others(session, target, &name, layout.source.as_str()).await?;
-        }
-        session
-            .batch(&comments(&target.schema, &name, layout, table))
-            .await?;
-        made.push(TargetTable {
-            name,
-            table: table.clone(),
-            types: plan.types,
-        });
     }
     if !layout.tables.is_empty() {
         view::make(session, target, layout).await?;
-        grant(session, target, layout, &made).await?;
+        grant(session, target, layout, &tables).await?;
     }
-    Ok(Laid::Out(made))
+    Ok(LaidOut::Tables { tables, is_changed })
+}
+
+async fn lay_out_table(
+    session: &DatabaseSession,
+    target: &PublishTarget,
+    layout: StreamLayout<'_>,
+    (name, table): (&str, &PublishedTable),
+) -> Result<LaidOut, DatabaseError> {
+    let schema = quote(&target.schema);
+    let columns = format!("{schema}.rollbook_columns");
+    let actual = actual(session, &target.schema, name).await?;
+    let others = others(session, &columns, name, layout.source).await?;
+    if actual.is_some() && !is_own_table(session, &columns, (&target.schema, name)).await? {
+        return Err(DatabaseError::ForeignTable(name.to_owned()));
+    }
+    let plan = plan(actual.as_ref(), table, &others);
+    write_columns(session, &columns, layout.source, (name, table)).await?;
+    if plan.is_refused {
+        return Ok(LaidOut::Refused(DatabaseError::OtherKey {
+            sources: some_others(session, &columns, name, layout.source).await?,
+            table: name.to_owned(),
+        }));
+    }
+    let mut is_lossy = plan.is_lossy;
+    if plan.changes.iter().any(TableChange::touches_view) {
+        // Also those of other streams, if it has the combo lists: whoever publishes them makes them again.
+        for view in view::of_table(session, &target.schema, name).await? {
+            is_lossy |= view != view::name(layout.connector, layout.stream);
+            let drop = format!("DROP VIEW {schema}.{}", quote(&view));
+            session.batch(&drop).await?;
+        }
+    }
+    for change in &plan.changes {
+        let sql = change.sql(&target.schema, name, (table, &plan.types));
+        session.long(&sql).await?;
+    }
+    for column in &plan.emptied {
+        let sql = format!(
+            "UPDATE {schema}.{} SET {column} = NULL WHERE source = {} AND {column} IS NOT NULL",
+            quote(name),
+            literal(layout.source.as_str()),
+            column = quote(column)
+        );
+        session.long(&sql).await?;
+    }
+    if is_lossy {
+        compare_others(session, target, name, layout.source.as_str()).await?;
+    }
+    session
+        .batch(&comments(&target.schema, name, layout, table))
+        .await?;
+    let made = TargetTable {
+        name: name.to_owned(),
+        table: table.clone(),
+        types: plan.types,
+    };
+    Ok(LaidOut::Tables {
+        tables: vec![made],
+        is_changed: plan.changes.iter().any(TableChange::is_of_values),
+    })
 }
 
 /// One publisher at a time changes tables: the others wait here, as long as `lock_timeout` lets them.
@@ -189,15 +192,6 @@ async fn lock(session: &DatabaseSession, schema: &str) -> Result<(), DatabaseErr
         quote(schema)
     );
     session.batch(&lock).await
-}
-
-enum Laid {
-    Out(Vec<TargetTable>),
-    /// Other sources want this table with another key.
-    OtherKey {
-        table: String,
-        sources: String,
-    },
 }
 
 /// The tables of a stream, as they were made.

@@ -83,15 +83,6 @@ pub fn retain(job: &JobSetup, spec: &StreamSpec) -> Option<Retain> {
     })
 }
 
-/// The column by which points of a time series are kept for a time.
-pub fn retained(setup: &Setup, table: &Table) -> Option<usize> {
-    let series = series(setup).into_iter();
-    let mut columns = series.filter(|(one, _)| one.name() == table.name());
-    let (whole, retain) = columns.next()?;
-    let name = &whole.columns[retain.column].name;
-    table.columns.iter().position(|column| column.name == *name)
-}
-
 /// The tables of time series whose points are kept for a time.
 pub fn series(setup: &Setup) -> Vec<(Table, Retain)> {
     let mut series: BTreeMap<String, (Table, Option<Retain>)> = BTreeMap::new();

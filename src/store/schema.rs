@@ -385,6 +385,7 @@ CREATE INDEX rollbook_runs_source ON rollbook_runs (source, run);
 CREATE TABLE rollbook_published (
   publish TEXT NOT NULL,
   source TEXT NOT NULL,
+  place TEXT NOT NULL DEFAULT '',
   claim TEXT NOT NULL,
   next_claim TEXT,
   former TEXT NOT NULL DEFAULT '',

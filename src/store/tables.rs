@@ -108,7 +108,7 @@ pub(super) fn fit_one(transaction: &Transaction<'_>, table: &Table) -> Result<Fi
     };
     if changed {
         // Values that left the tables without a run leave published ones too.
-        published::note_erasure(transaction, &[(table.source.clone(), table.stream.clone())])?;
+        published::note_changed_rows(transaction, &[(table.source.clone(), table.stream.clone())])?;
     }
     index(transaction, table).map_err(&what)?;
     views::create_all(transaction, table).map_err(&what)?;

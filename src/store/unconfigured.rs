@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
+use super::published::{self, PUBLISHED_STREAMS};
 use super::queries::mirrored;
 use super::schema::own_tables;
 use super::suppression::SUPPRESSED;
@@ -108,6 +109,7 @@ pub(super) fn remove(connection: &Connection, before: &str) -> Result<Vec<String
     let mut names = Vec::new();
     for (source, stream) in streams {
         tables::drop_stream(connection, &source, &stream).map_err(&what)?;
+        published::note_dropped(connection, &source, &stream)?;
         for own in tables_by_stream(connection)? {
             connection
                 .execute(
@@ -124,7 +126,7 @@ pub(super) fn remove(connection: &Connection, before: &str) -> Result<Vec<String
     Ok(names)
 }
 
-/// Rollbook's own tables that keep something by source and stream, except whom no reading may return.
+/// Rollbook's own tables that keep something by source and stream, except whom no reading may return, and what databases have.
 fn tables_by_stream(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let what = StoreError::sql("inspect Rollbook's own tables");
     let tables = own_tables()?.into_iter();
@@ -134,7 +136,7 @@ fn tables_by_stream(connection: &Connection) -> Result<Vec<String>, StoreError> 
         )
         .map_err(&what)?;
     let mut by_stream = Vec::new();
-    for table in tables.filter(|table| table != SUPPRESSED) {
+    for table in tables.filter(|table| ![SUPPRESSED, PUBLISHED_STREAMS].contains(&table.as_str())) {
         if columns
             .query_row([&table], |row| row.get(0))
             .map_err(&what)?

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{DatabaseCheck, PublishVerification, PublishedRows};
+use super::{AttemptFailure, DatabaseCheck, PublishVerification, PublishedRows};
 use crate::app::App;
 use crate::model::{PublishName, SourceName, Table};
 use crate::setup::Setup;
@@ -14,16 +14,24 @@ use crate::store::StoreError;
 const WITHOUT: &str = "this rollbook was built without `postgres`: use that of the package, or `cargo build --release --features postgres`";
 
 impl App {
-    /// Publishes nothing.
+    /// Publishes nothing, and records why.
     pub(super) async fn publish_to(
         &self,
         _setup: &Setup,
         name: &PublishName,
         _config: &PublishConfig,
-        _due: Vec<(SourceName, Option<Vec<Table>>)>,
+        due: Vec<(SourceName, Option<Vec<Table>>)>,
     ) -> Result<Option<Duration>, StoreError> {
-        tracing::warn!(publish = %name, "nothing is published: {WITHOUT}");
-        Ok(Some(Duration::from_secs(24 * 60 * 60)))
+        let mut again = None;
+        for (source, _) in due {
+            let failure = AttemptFailure {
+                why: WITHOUT.to_owned(),
+                claimed_by: None,
+            };
+            let pause = self.note_attempt(name, &source, Err(failure)).await?;
+            again = again.into_iter().chain([pause]).min();
+        }
+        Ok(again)
     }
 }
 

@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiff::SignedDuration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -29,11 +30,12 @@ pub use self::database::{
 };
 pub use self::findings::{DatabaseCheck, PublishVerification, PublishedRows, TableDifference};
 pub use self::requests::still_published;
+use self::states::{CHECK, all_states, why_left_behind};
 pub use self::states::{PublishState, left_behind, publish_states};
-use self::states::{all_states, why_left_behind};
 use super::{App, DaemonEngine, FINISH_WAIT, FinishedErasures, Publishing};
+use crate::daemon::alerts::retry_pause;
 use crate::document::suggest::advice;
-use crate::model::{PublishName, SourceName, Table};
+use crate::model::{PublishName, SourceName, Table, scalar};
 use crate::setup::Setup;
 use crate::setup::files::PublishConfig;
 use crate::store::StoreError;
@@ -75,6 +77,15 @@ struct DueSources {
     sources: Vec<(SourceName, Option<Vec<Table>>)>,
     /// After how long to look again at the others.
     again: Option<Duration>,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct AttemptFailure {
+    /// For an admin.
+    why: String,
+    /// The machine of another mirror that publishes the source.
+    claimed_by: Option<String>,
 }
 
 impl DaemonEngine {
@@ -145,7 +156,8 @@ impl App {
             };
             match pause.filter(|pause| pause.is_positive()) {
                 None => {
-                    let tables = tables.remove(&source).filter(|_| !state.leaves());
+                    // A removal that the configuration has made undone is not worked off.
+                    let tables = tables.remove(&source);
                     due.sources.push((source, tables));
                 }
                 Some(pause) => {
@@ -155,6 +167,50 @@ impl App {
             }
         }
         Ok(due)
+    }
+
+    /// Records how an attempt ended. Returns after how long to look again.
+    async fn note_attempt(
+        &self,
+        name: &PublishName,
+        source: &SourceName,
+        ended: Result<(), AttemptFailure>,
+    ) -> Result<Duration, StoreError> {
+        let now = self.clock.now();
+        let known = published::source(&*self.store().reader()?, name, source)?;
+        let mut state = known.unwrap_or_default();
+        let pause = match ended {
+            Ok(()) => {
+                if state.failed.is_some() {
+                    tracing::info!(publish = %name, %source, "publishing works again");
+                }
+                state.checked = Some(now);
+                (state.attempts, state.due, state.failed) = (0, None, None);
+                (state.message, state.claimed_by) = (None, None);
+                CHECK.unsigned_abs()
+            }
+            Err(AttemptFailure { why, claimed_by }) => {
+                state.claimed_by = claimed_by;
+                state.attempts = state.attempts.saturating_add(1);
+                let pause = retry_pause(state.attempts);
+                match state.message.as_ref() == Some(&why) {
+                    true => {
+                        tracing::debug!(publish = %name, %source, "publishing failed again: {why}")
+                    }
+                    false => tracing::warn!(publish = %name, %source, "publishing failed: {why}"),
+                }
+                let until = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+                state.due = Some(scalar::saturating_add(now, until));
+                state.failed = state.failed.or(Some(now));
+                state.message = Some(why);
+                pause
+            }
+        };
+        let (name, source) = (name.clone(), source.clone());
+        let save =
+            move |connection: &mut _| published::save_source(connection, &name, &source, &state);
+        self.store().write(save).await?;
+        Ok(pause)
     }
 
     /// Removes rows of erased people from published tables; notes where that is done, and where it is not, and why.

@@ -91,10 +91,11 @@ impl App {
         Ok(AdminResponse::RemovingPublished)
     }
 
-    /// Forgets what this mirror has published of sources, which stays there. Erasures wait for it no longer.
+    /// Forgets what this mirror has published of sources, which stays there. Erasures wait for it no longer. Of one that is still
+    /// published all is published from the beginning.
     ///
     /// # Errors
-    /// When the configuration publishes one of them, nothing is known of them, or the mirror cannot be written.
+    /// When nothing is known of them, or the mirror cannot be written.
     pub(in crate::app) async fn forget_published(
         &self,
         name: &PublishName,
@@ -106,15 +107,11 @@ impl App {
         let sources: Vec<SourceName> = known
             .filter(|source| only.is_none_or(|only| only == source))
             .collect();
-        let why = match only {
-            _ if !sources.is_empty() => sources
-                .iter()
-                .find_map(|source| still_published(&setup, name, source)),
-            Some(source) => Some(nothing_published(name, source)),
-            None => Some(unknown_publish(&setup, name.as_str())),
-        };
-        if let Some(why) = why {
-            return Err(AdminResponse::Refused(why));
+        if sources.is_empty() {
+            return Err(AdminResponse::Refused(match only {
+                Some(source) => nothing_published(name, source),
+                None => unknown_publish(&setup, name.as_str()),
+            }));
         }
         let (database, gone) = (name.clone(), sources.clone());
         let forget = move |connection: &mut _| {
@@ -124,6 +121,7 @@ impl App {
             Ok(())
         };
         self.store().write(forget).await?;
+        self.publish_wake.notify_one();
         self.continue_published_erasures().await;
         Ok(AdminResponse::ForgotPublished { sources })
     }

@@ -31,7 +31,7 @@ pub struct PublishState {
 
 impl PublishState {
     /// Whether the source is to be removed.
-    pub(super) fn leaves(&self) -> bool {
+    fn leaves(&self) -> bool {
         self.known.as_ref().is_some_and(PublishedSource::leaves)
     }
 
@@ -123,7 +123,7 @@ pub(super) fn all_states(
     let state = |source: SourceName| {
         let known = known.remove(&source);
         let is_published = tables.contains_key(&source);
-        if (known.as_ref()).is_some_and(|known| known.leaves() || known.removal && !is_published) {
+        if !is_published && known.as_ref().is_some_and(|known| known.removal) {
             let state = PublishState {
                 known,
                 ..PublishState::default()

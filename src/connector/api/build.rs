@@ -493,10 +493,47 @@ impl Builder<'_> {
 }
 
 impl Builder<'_> {
+    /// Keys that only other strategies read: without `by` a list would be taken for whole after its first page.
+    fn check_strategy(&mut self, page: &PageConfig) {
+        use PageBy::{Cursor, NextUrl, Number, Offset, Watermark};
+        let keys: [(&str, bool, &[PageBy]); 7] = [
+            ("offset", page.offset.is_some(), &[Offset, Watermark]),
+            ("number", page.number.is_some(), &[Number]),
+            ("cursor", page.cursor.is_some(), &[Cursor]),
+            ("cursor_header", page.cursor_header.is_some(), &[Cursor]),
+            ("next", page.next.is_some(), &[Cursor, NextUrl]),
+            (
+                "next_header",
+                page.next_header.is_some(),
+                &[Cursor, NextUrl],
+            ),
+            ("column", page.column.is_some(), &[Watermark]),
+        ];
+        for (key, is_set, strategies) in keys {
+            if !is_set || strategies.contains(&page.by) {
+                continue;
+            }
+            let names = strategies.iter().map(|by| format!("`{}`", by.as_str()));
+            let names = names.collect::<Vec<_>>().join(" and ");
+            self.problem(
+                &["page", key],
+                format!(
+                    "`{key}` belongs to {names}, and `by` is `{}`",
+                    page.by.as_str()
+                ),
+                Some(format!(
+                    "add `by = \"{}\"`, or remove `{key}`",
+                    strategies[0].as_str()
+                )),
+            );
+        }
+    }
+
     /// Keys of `page` that do not fit its `by`, or each other.
     fn check_keys_of_pages(&mut self, page: &PageConfig) {
         let by_position = matches!(page.by, PageBy::Offset | PageBy::Number);
         let by_address = matches!(page.by, PageBy::Link | PageBy::NextUrl);
+        self.check_strategy(page);
         let needed: &[&str] = match page.by {
             PageBy::Number => &["number", "offset"],
             _ => &["offset"],

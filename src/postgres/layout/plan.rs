@@ -119,14 +119,15 @@ pub(super) fn plan(
         .iter()
         .map(|key| table.columns[*key].name.as_str());
     let key: Vec<&str> = [SOURCE_COLUMN].into_iter().chain(key).collect();
+    let of_others = !others.types.is_empty();
     let Some(actual) = actual else {
         return LayoutPlan {
             changes: vec![TableChange::Create],
             types,
+            is_lossy: of_others,
             ..LayoutPlan::default()
         };
     };
-    let of_others = !others.types.is_empty();
     let differs = |(column, kind): (&crate::model::published::PublishedColumn, &String)| {
         let found = actual.columns.iter().find(|one| one.name == column.name);
         found.is_none_or(|found| found.kind != *kind)
@@ -192,6 +193,11 @@ fn key_of(table: &PublishedTable) -> BTreeSet<(i32, String, String)> {
 }
 
 impl TableChange {
+    /// Whether rows lack values that they had, or have to get.
+    pub fn is_of_values(&self) -> bool {
+        !matches!(self, Self::Drop { .. })
+    }
+
     /// Whether a view over the table may hinder it.
     pub fn touches_view(&self) -> bool {
         !matches!(self, Self::Create | Self::Add { .. })
@@ -256,6 +262,8 @@ mod tests {
         let same = format!("source text, id bigint, name text, born date, {own}");
         for (actual, others, expected) in [
             (None, "", "Create"),
+            // It was dropped by other means.
+            (None, "name text", "Create, lossy"),
             (Some(same.clone()), "", ""),
             (Some(same.replace("name text, ", "")), "", "Add name text"),
             (Some(format!("{same}, old text")), "", "Drop old"),

@@ -43,13 +43,19 @@ pub async fn remove_some(rows: NamedRows<'_>) -> Result<u64, DatabaseError> {
     }
 }
 
+/// Frees the room of rows that were removed from a table, if it is still there.
+pub async fn vacuum(rows: NamedRows<'_>) -> Result<(), DatabaseError> {
+    match actual(rows.session, rows.schema, rows.table).await? {
+        Some(_) => rows.vacuum().await,
+        None => Ok(()),
+    }
+}
+
 /// Removes a source from a table, and the table if no other source has it. Works in the caller's transaction.
-pub async fn leave(
-    session: &DatabaseSession,
-    target: &PublishTarget,
-    (table, source): (&str, &str),
-) -> Result<(), DatabaseError> {
-    super::lock(session, &target.schema).await?;
-    let is_there = actual(session, &target.schema, table).await?.is_some();
-    remove_source(session, target, (source, table), is_there).await
+pub async fn leave(rows: NamedRows<'_>, target: &PublishTarget) -> Result<(), DatabaseError> {
+    super::lock(rows.session, &target.schema).await?;
+    let is_there = actual(rows.session, &target.schema, rows.table)
+        .await?
+        .is_some();
+    remove_source(rows.session, target, (rows.source, rows.table), is_there).await
 }

@@ -105,11 +105,34 @@ pub(super) async fn make(
     if known.first().is_some_and(|row| !is_ours(row)) {
         return Err(DatabaseError::ForeignTable(view));
     }
+    let readers = readers(session, &target.schema, &table).await?;
     let make = format!(
         "DROP VIEW IF EXISTS {place}; CREATE VIEW {place} AS {body}; COMMENT ON VIEW {place} IS {}",
         literal(&mark)
     );
-    session.batch(&make).await
+    session.batch(&make).await?;
+    // A view that another mirror made had a right for its reader.
+    for reader in readers {
+        let grant = format!("GRANT SELECT ON {place} TO {}", quote(&reader));
+        session.batch(&grant).await?;
+    }
+    Ok(())
+}
+
+/// The roles that may read a table, besides its owner.
+async fn readers(
+    session: &DatabaseSession,
+    schema: &str,
+    table: &str,
+) -> Result<Vec<String>, DatabaseError> {
+    let sql = "SELECT DISTINCT r.rolname::text FROM pg_catalog.pg_class AS c \
+               JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
+               CROSS JOIN LATERAL aclexplode(c.relacl) AS right_of \
+               JOIN pg_catalog.pg_roles AS r ON r.oid = right_of.grantee \
+               WHERE n.nspname = $1 AND c.relname = $2 AND right_of.privilege_type = 'SELECT' AND right_of.grantee <> c.relowner";
+    let values = [(&schema as _, Type::TEXT), (&table as _, Type::TEXT)];
+    let rows = session.query(sql, &values).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 async fn columns(

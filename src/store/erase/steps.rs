@@ -131,7 +131,9 @@ pub fn clean_mirror(
     let tables = tables_of(&transaction, &[])?;
     let found = find(&transaction, &list, &tables)?;
     let again = apply(&transaction, &found, &tables, &[])?;
-    published::note_erasure(&transaction, &again.with_versions)?;
+    if !again.with_versions.is_empty() {
+        published::note_erasure(&transaction, &again.with_versions)?;
+    }
     super::fault::step()?;
     transaction.commit().map_err(&what)?;
     super::fault::step()?;

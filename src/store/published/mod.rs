@@ -16,14 +16,18 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::error::StoreError;
 use crate::model::{PublishName, SourceName, StreamName, scalar};
 
-pub(super) use self::notes::{keep_claims, note_purge, note_purged_runs};
-pub use self::notes::{note_erasure, note_rename};
-pub use self::requests::{forget, note_removed, note_taken, request_rebuild, request_removal};
+pub(super) use self::notes::{keep_claims, note_dropped, note_purge, note_purged_runs};
+pub use self::notes::{note_changed_rows, note_erasure, note_rename};
+pub use self::requests::{
+    erasures, forget, note_removed, note_taken, request_rebuild, request_removal, withdraw_removal,
+};
 pub use self::rows::{ChunkReader, PublishedChange, changed_chunks, chunks_as_of, oldest};
 
 /// How far a source is in a database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PublishedSource {
+    /// A number of the address and the schema where that is.
+    pub place: String,
     /// What names this mirror in the database.
     pub claim: String,
     /// The claim that may have taken its place: what was sent, and not yet known to be there.
@@ -85,6 +89,9 @@ pub struct PublishedStream {
     pub purged: Option<String>,
 }
 
+/// The table of what is known of streams.
+pub const PUBLISHED_STREAMS: &str = "rollbook_published_streams";
+
 /// The revision of a mirror that was restored: none that a database has.
 pub const UNKNOWN_REVISION: i64 = -1;
 
@@ -92,7 +99,7 @@ pub const UNKNOWN_REVISION: i64 = -1;
 pub type PublishedSources = BTreeMap<SourceName, PublishedSource>;
 
 const SOURCE_COLUMNS: &str = "claim, next_claim, revision, run, next_revision, next_run, rebuild, checked, \
-                              published, attempts, due, failed, message, removal, claimed_by, seen, former, removed";
+                              published, attempts, due, failed, message, removal, claimed_by, seen, former, removed, place";
 
 /// Former claims that are remembered.
 const FORMER: usize = 100;
@@ -107,7 +114,7 @@ pub fn sources(
 ) -> Result<PublishedSources, StoreError> {
     let sql = format!("SELECT {SOURCE_COLUMNS}, source FROM rollbook_published WHERE publish = ?1");
     let found = connection.prepare_cached(&sql).and_then(|mut statement| {
-        let rows = statement.query_map([publish], |row| Ok((row.get(18)?, source_of(row)?)))?;
+        let rows = statement.query_map([publish], |row| Ok((row.get(19)?, source_of(row)?)))?;
         rows.collect()
     });
     found.map_err(StoreError::sql("read what is published"))
@@ -121,10 +128,10 @@ pub fn all_sources(
     connection: &Connection,
 ) -> Result<Vec<(PublishName, SourceName, PublishedSource)>, StoreError> {
     let sql =
-        format!("SELECT {SOURCE_COLUMNS}, publish, source FROM rollbook_published ORDER BY 19, 20");
+        format!("SELECT {SOURCE_COLUMNS}, publish, source FROM rollbook_published ORDER BY 20, 21");
     let found = connection.prepare_cached(&sql).and_then(|mut statement| {
         let rows =
-            statement.query_map([], |row| Ok((row.get(18)?, row.get(19)?, source_of(row)?)))?;
+            statement.query_map([], |row| Ok((row.get(19)?, row.get(20)?, source_of(row)?)))?;
         rows.collect()
     });
     found.map_err(StoreError::sql("read what is published"))
@@ -173,6 +180,7 @@ fn source_of(row: &Row<'_>) -> rusqlite::Result<PublishedSource> {
             claims.split_whitespace().map(str::to_owned).collect()
         },
         removed: time(row.get(17)?),
+        place: row.get(18)?,
     })
 }
 
@@ -189,10 +197,10 @@ pub fn save_source(
     let time = |time: Option<Timestamp>| time.map(scalar::to_canonical);
     let sql = format!(
         "INSERT INTO rollbook_published (publish, source, {SOURCE_COLUMNS}) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, NULL) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, NULL, ?20) \
          ON CONFLICT DO UPDATE SET claim = ?3, next_claim = ?4, revision = ?5, run = ?6, next_revision = ?7, next_run = ?8, \
          checked = ?10, published = ?11, attempts = ?12, due = ?13, failed = ?14, message = ?15, claimed_by = ?17, seen = ?18, \
-         former = ?19"
+         former = ?19, place = ?20"
     );
     let saved = connection.prepare_cached(&sql).and_then(|mut statement| {
         statement.execute(params![
@@ -215,6 +223,7 @@ pub fn save_source(
             state.claimed_by,
             state.seen,
             state.former[state.former.len().saturating_sub(FORMER)..].join(" "),
+            state.place,
         ])
     });
     saved
@@ -278,20 +287,19 @@ pub fn save_stream(
         .map_err(StoreError::sql("record what is published"))
 }
 
-/// Forgets a stream that is published no longer.
+/// Forgets a stream that is published no longer, if so many erasures are followed. Returns whether none came after them.
 ///
 /// # Errors
 /// When the mirror cannot be written.
 pub fn forget_stream(
     connection: &Connection,
     publish: &PublishName,
-    source: &SourceName,
-    stream: &StreamName,
-) -> Result<(), StoreError> {
-    let sql =
-        "DELETE FROM rollbook_published_streams WHERE publish = ?1 AND source = ?2 AND stream = ?3";
-    let gone = connection.execute(sql, params![publish, source, stream]);
-    gone.map(drop)
+    (source, stream): (&SourceName, &StreamName),
+    erasures: i64,
+) -> Result<bool, StoreError> {
+    let sql = "DELETE FROM rollbook_published_streams WHERE publish = ?1 AND source = ?2 AND stream = ?3 AND erasures = ?4";
+    let gone = connection.execute(sql, params![publish, source, stream, erasures]);
+    gone.map(|rows| rows > 0)
         .map_err(StoreError::sql("forget what is published no longer"))
 }
 

@@ -8,11 +8,11 @@ use super::UNKNOWN_REVISION;
 use crate::model::{SourceName, StreamName, Table};
 use crate::store::StoreError;
 
-/// Notes that an erasure removed or changed rows of streams: their published tables are to be compared.
+/// Notes that rows of streams were removed or changed without a run: their published tables are to be compared, and cleaned.
 ///
 /// # Errors
-/// When the mirror cannot be written.
-pub fn note_erasure(
+/// When the mirror cannot be written; the same holds for all below.
+pub fn note_changed_rows(
     connection: &Connection,
     streams: &[(SourceName, StreamName)],
 ) -> Result<(), StoreError> {
@@ -22,18 +22,43 @@ pub fn note_erasure(
     for (source, stream) in streams {
         statement.execute(params![source, stream]).map_err(&what)?;
     }
-    let is_noted = !streams.is_empty();
-    // Under a name that a source had before its rename, which is not to be found in the mirror any more.
-    let sql = "UPDATE rollbook_published_streams AS one SET erasures = erasures + 1 WHERE ?1 AND EXISTS \
-               (SELECT 1 FROM rollbook_published WHERE publish = one.publish AND source = one.source AND removal)";
-    connection.execute(sql, [is_noted]).map_err(&what)?;
-    // A row that left without a version, and is there as long as its removal is not published.
-    let sql = "UPDATE rollbook_published_streams AS one SET erasures = erasures + 1 WHERE ?1 AND erasures = erased AND EXISTS \
-               (SELECT 1 FROM rollbook_published AS known JOIN rollbook_runs AS run ON run.source = one.source AND run.run > known.run \
-               JOIN rollbook_run_streams AS part ON part.run = run.run AND part.stream = one.stream \
-               WHERE known.publish = one.publish AND known.source = one.source AND part.removed > 0)";
-    let noted = connection.execute(sql, [is_noted]);
-    noted.map(drop).map_err(what)
+    Ok(())
+}
+
+/// Notes that a person was erased who has rows in some streams. Others may have published the person still, without a row here
+/// that tells: those under the name of before a rename, those whose tables the mirror has dropped, and those that do not know
+/// yet what the mirror has removed or purged.
+pub fn note_erasure(
+    connection: &Connection,
+    streams: &[(SourceName, StreamName)],
+) -> Result<(), StoreError> {
+    note_changed_rows(connection, streams)?;
+    let sql = "UPDATE rollbook_published_streams AS one SET erasures = erasures + 1 WHERE erasures = erased AND (\
+                 EXISTS (SELECT 1 FROM rollbook_published WHERE publish = one.publish AND source = one.source AND removal) \
+                 OR NOT EXISTS (SELECT 1 FROM rollbook_tables AS made WHERE made.source = one.source AND made.stream = one.stream) \
+                 OR EXISTS (SELECT 1 FROM rollbook_tables AS made WHERE made.source = one.source AND made.stream = one.stream \
+                   AND made.purged IS NOT one.purged) \
+                 OR EXISTS (SELECT 1 FROM rollbook_published AS known \
+                   JOIN rollbook_runs AS run ON run.source = one.source AND run.run > known.run \
+                   JOIN rollbook_run_streams AS part ON part.run = run.run AND part.stream = one.stream \
+                   WHERE known.publish = one.publish AND known.source = one.source AND part.removed > 0))";
+    let noted = connection.execute(sql, []);
+    noted
+        .map(drop)
+        .map_err(StoreError::sql("note what is to be erased elsewhere"))
+}
+
+/// Notes that the tables of a stream are dropped: what databases have of it is not known any more.
+pub fn note_dropped(
+    connection: &Connection,
+    source: &SourceName,
+    stream: &StreamName,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE rollbook_published_streams SET definition = '', compare = '' WHERE source = ?1 AND stream = ?2";
+    let noted = connection.execute(sql, params![source, stream]);
+    noted
+        .map(drop)
+        .map_err(StoreError::sql("note what is to be compared"))
 }
 
 /// Notes that the records of runs that started before are purged, from which a database would have learned what changed: the next
@@ -102,8 +127,8 @@ pub fn keep_claims(connection: &Connection, from: &Path) -> Result<(), StoreErro
         .map_err(&what)?;
     let copied = connection.execute(
         "INSERT OR REPLACE INTO rollbook_published \
-         (publish, source, claim, next_claim, former, revision, run, seen, rebuild, removal, removed, attempts) \
-         SELECT publish, source, claim, next_claim, former, ?1, 0, 0, rebuild, removal, removed, 0 FROM previous.rollbook_published",
+         (publish, source, claim, next_claim, former, revision, run, seen, rebuild, removal, removed, attempts, place) \
+         SELECT publish, source, claim, next_claim, former, ?1, 0, 0, rebuild, removal, removed, 0, place FROM previous.rollbook_published",
         [UNKNOWN_REVISION],
     );
     // An erasure that was not followed is not known by the backup's counts; it is noted for everything.
@@ -122,6 +147,7 @@ mod tests {
     use crate::store::Store;
     use crate::store::published::{
         PublishedSource, PublishedStream, forget, not_erased, save_source, save_stream, source,
+        streams,
     };
 
     /// The person's rows may still be under the old name, which the mirror does not have any more.
@@ -136,8 +162,10 @@ mod tests {
                 save_source(connection, &publish, &source, &PublishedSource::default())?;
                 save_stream(connection, &publish, (&source, &stream), &state)?;
             }
+            let tables = "INSERT INTO rollbook_tables (source, stream, definition) VALUES ('other', 'users', ''), ('new', 'users', '')";
+            connection.execute_batch(tables).expect("written");
             note_rename(connection, &named("old"), &named("new"))?;
-            note_erasure(connection, &[])?;
+            note_changed_rows(connection, &[])?;
             assert_eq!(not_erased(connection)?, []);
             note_erasure(connection, &[(named("new"), stream)])?;
             let open = not_erased(connection)?.into_iter();
@@ -187,10 +215,35 @@ mod tests {
     async fn an_erasure_waits_for_removals_that_are_not_published() {
         let (_folder, store) = with_runs().await;
         let noted = |connection: &mut Connection| {
-            note_erasure(connection, &[(named("another"), named("people"))])?;
-            let open = not_erased(connection)?.into_iter();
-            let open: Vec<String> = open.map(|(.., stream)| stream.to_string()).collect();
-            assert_eq!(open, ["users"]);
+            let open = |connection: &Connection| {
+                let open = not_erased(connection)?.into_iter();
+                Ok::<Vec<String>, StoreError>(open.map(|(.., stream)| stream.to_string()).collect())
+            };
+            let tables = "INSERT INTO rollbook_tables (source, stream, definition) VALUES ('own', 'users', ''), ('own', 'orgs', '')";
+            connection.execute_batch(tables).expect("written");
+            note_erasure(connection, &[])?;
+            assert_eq!(open(connection)?, ["users"]);
+            // Old versions that the mirror has purged may still be there.
+            let purged = "UPDATE rollbook_tables SET purged = '2024-03-02' WHERE stream = 'orgs'";
+            connection.execute_batch(purged).expect("written");
+            note_erasure(connection, &[])?;
+            assert_eq!(open(connection)?, ["orgs", "users"]);
+            Ok(())
+        };
+        store.write(noted).await.expect("noted");
+    }
+
+    /// Its tables are dropped after a time, and what was published stays until it is removed.
+    #[tokio::test]
+    async fn a_stream_that_no_job_reads_may_have_the_person_still() {
+        let (_folder, store) = with_runs().await;
+        let noted = |connection: &mut Connection| {
+            let (publish, own) = (named("district"), named("own"));
+            note_dropped(connection, &own, &named("users"))?;
+            note_erasure(connection, &[])?;
+            let known = streams(connection, &publish, &own)?;
+            assert_eq!(known["users"].compare.as_deref(), Some(""));
+            assert_eq!(not_erased(connection)?.len(), 2, "neither has a table");
             Ok(())
         };
         store.write(noted).await.expect("noted");

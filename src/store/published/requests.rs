@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::streams;
+use super::{UNKNOWN_REVISION, streams};
 use crate::model::{PublishName, SourceName, scalar};
 use crate::store::StoreError;
 
@@ -31,12 +31,24 @@ pub fn note_taken(
     publish: &PublishName,
     source: &SourceName,
 ) -> Result<(), StoreError> {
-    let sql = "UPDATE rollbook_published SET rebuild = 0, removal = removal AND removed IS NULL, removed = NULL \
-               WHERE publish = ?1 AND source = ?2";
+    let sql = "UPDATE rollbook_published SET rebuild = 0 WHERE publish = ?1 AND source = ?2";
     let noted = connection.execute(sql, params![publish, source]);
     noted
         .map(drop)
         .map_err(StoreError::sql("note what is compared"))
+}
+
+/// The configuration publishes a source again that was to be removed, or was.
+pub fn withdraw_removal(
+    connection: &Connection,
+    publish: &PublishName,
+    source: &SourceName,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE rollbook_published SET removal = 0, removed = NULL WHERE publish = ?1 AND source = ?2";
+    let noted = connection.execute(sql, params![publish, source]);
+    noted
+        .map(drop)
+        .map_err(StoreError::sql("note what is published again"))
 }
 
 /// Notes that everything of a source is to be removed from a database. Returns whether anything is known of it there.
@@ -52,19 +64,35 @@ pub fn request_removal(
         .map_err(StoreError::sql("note what is to be removed"))
 }
 
-/// Notes that nothing of a source is in a database any more.
+/// Notes that nothing of a source is in a database any more, if so many erasures are followed. Returns whether none came after
+/// them. No revision is known any more: what a restored database has is compared as a whole.
 pub fn note_removed(
     connection: &Connection,
     publish: &PublishName,
     source: &SourceName,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+    (erasures, now): (i64, Timestamp),
+) -> Result<bool, StoreError> {
+    if self::erasures(connection, publish, source)? != erasures {
+        return Ok(false);
+    }
     let what = StoreError::sql("note what was removed");
-    let sql = "UPDATE rollbook_published SET removed = ?3, run = 0, seen = 0, published = NULL \
-               WHERE publish = ?1 AND source = ?2 AND removal";
-    let noted = connection.execute(sql, params![publish, source, scalar::to_canonical(now)]);
+    let sql = "UPDATE rollbook_published SET removed = ?3, run = 0, seen = 0, published = NULL, revision = ?4, \
+               next_revision = NULL, next_run = NULL WHERE publish = ?1 AND source = ?2 AND removal";
+    let now = scalar::to_canonical(now);
+    let noted = connection.execute(sql, params![publish, source, now, UNKNOWN_REVISION]);
     noted.map_err(&what)?;
-    forget_streams(connection, publish, source)
+    forget_streams(connection, publish, source)?;
+    Ok(true)
+}
+
+/// How many erasures the streams of a source have to follow, or have followed.
+pub fn erasures(
+    connection: &Connection,
+    publish: &PublishName,
+    source: &SourceName,
+) -> Result<i64, StoreError> {
+    let known = streams(connection, publish, source)?;
+    Ok(known.values().map(|stream| stream.erasures).sum())
 }
 
 /// Forgets that a source was ever published to a database. Returns whether anything was known.
@@ -119,13 +147,22 @@ mod tests {
             // A removal was requested while it was taken.
             note_taken(connection, &publish, &own)?;
             assert_eq!(state(connection)?, (false, true, false));
-            note_removed(connection, &publish, &own, Timestamp::UNIX_EPOCH)?;
+            let removed = |erasures| {
+                note_removed(
+                    connection,
+                    &publish,
+                    &own,
+                    (erasures, Timestamp::UNIX_EPOCH),
+                )
+            };
+            assert!(!removed(3)?, "another erasure");
+            assert!(removed(0)?);
             save_source(connection, &publish, &own, &before)?;
             assert_eq!(state(connection)?, (false, true, true));
             // Published again, by the configuration.
-            note_taken(connection, &publish, &own)?;
+            withdraw_removal(connection, &publish, &own)?;
             assert_eq!(state(connection)?, (false, false, false));
-            note_removed(connection, &publish, &own, Timestamp::UNIX_EPOCH)?;
+            note_removed(connection, &publish, &own, (0, Timestamp::UNIX_EPOCH))?;
             assert_eq!(state(connection)?, (false, false, false));
             assert!(forget(connection, &publish, &own)?);
             assert!(!forget(connection, &publish, &own)?);

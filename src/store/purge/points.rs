@@ -11,6 +11,7 @@ use crate::model::row::{Cell, Cells};
 use crate::model::{Expiry, Table};
 use crate::store::copy::record;
 use crate::store::error::StoreError;
+use crate::store::published;
 use crate::store::relayout::is_series;
 use crate::store::sql_cells::{SqlCell, read_cells};
 use crate::store::table::quote;
@@ -60,6 +61,11 @@ pub fn points(
     let (removed, next) = step(&transaction, table, expiry, position).map_err(&what)?;
     if removed > 0 {
         record::expire(&transaction)?;
+        if !table.series {
+            // By no order that a database could follow.
+            let stream = (table.source.clone(), table.stream.clone());
+            published::note_changed_rows(&transaction, &[stream])?;
+        }
     }
     transaction.commit().map_err(&what)?;
     let is_live = !matches!(position, PointsPosition::History(_));

@@ -197,6 +197,42 @@ fn two_mirrors_share_tables_also_while_they_disagree() {
     assert_eq!(kind(&two.database, "json"), "jsonb");
 }
 
+/// Whose source left does not change the tables; whoever stays gets the type that it wants at its next change of them.
+#[test]
+fn a_type_that_others_had_disagreed_about_keeps_its_values() {
+    let Some(server) = Server::get() else { return };
+    let two = Two::new(server, "value = \"value : integer\"\n");
+    connect(&two.other, &two.vendor, KEY, "value = \"value : text\"\n");
+    two.sync(2);
+    assert_eq!(kind(&two.database, "value"), "text");
+    let remove = ["publish", "remove", "district", "other", "--yes"];
+    std::fs::remove_file(two.other.path("jobs/roster.toml")).expect("removed");
+    let removed = two.other.run(&remove);
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    // Only what the column means is another text.
+    connect(
+        &two.own,
+        &two.vendor,
+        KEY,
+        "value = { from = \"value : integer\", help = \"a number\" }\n",
+    );
+    change(&two.vendor, 3);
+    sync(&two.own);
+    assert_eq!(kind(&two.database, "value"), "bigint");
+    assert_same(&two.own, &two.database, "it is alone");
+}
+
+#[test]
+fn a_table_that_was_dropped_is_filled_by_all_again() {
+    let Some(server) = Server::get() else { return };
+    let two = Two::new(server, "value = \"value : integer\"\n");
+    two.database.execute("DROP TABLE rollbook.own_rows");
+    let rebuilt = two.own.run(&["publish", "rebuild", "district"]);
+    assert_eq!(rebuilt.code, Some(0), "{rebuilt:?}");
+    two.sync(2);
+    two.assert_same("the other one too");
+}
+
 #[test]
 fn a_changed_key_waits_until_all_have_it() {
     let Some(server) = Server::get() else { return };

@@ -205,3 +205,28 @@ fn orgs(installation: &Installation) -> String {
     let sql = "SELECT min(sourced_id) FROM own_orgs";
     crate::queries::one(&installation.mirror(), sql)
 }
+
+/// What an operator dropped needs no cleaning.
+#[test]
+fn a_removal_that_an_erasure_waits_for_needs_no_table() {
+    let Some(mut server) = Server::own() else {
+        return;
+    };
+    let database = server.database();
+    let (_vendor, installation) = school(&database);
+    server.stop();
+    let ran = erase(&installation);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    server.start();
+    database.execute("DROP TABLE rollbook.own_users");
+    std::fs::remove_file(installation.path("jobs/roster.toml")).expect("removed");
+    let before = server.log().len();
+    let removed = installation.run(&["publish", "remove", "district", "own", "--yes"]);
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    let left =
+        "SELECT count(*) FROM pg_tables WHERE schemaname = 'rollbook' AND tablename LIKE 'own%'";
+    assert_eq!(database.query(left), [["0"]]);
+    assert!(!server.log()[before..].contains("ERROR"), "nothing failed");
+    let list = installation.run(&["erase", "--list"]);
+    assert!(!list.out.contains("not finished"), "{list:?}");
+}

@@ -1,7 +1,7 @@
 //! Who may write what: of two mirrors that have a source of the same name one publishes it, and tables of others stay as they are.
 
 use super::school::{
-    USERS, assert_same, message, next_day, publishing, status, sync, vendor, verify,
+    USERS, assert_same, message, next_day, publish, publishing, status, sync, vendor, verify,
 };
 use crate::database::Server;
 
@@ -77,6 +77,8 @@ fn a_table_of_another_program_is_not_touched() {
     );
     let theirs = database.query("SELECT * FROM rollbook.own_users");
     assert_eq!(theirs, [["1"]]);
+    let others = database.query("SELECT count(*) > 0 FROM rollbook.own_enrollments");
+    assert_eq!(others, [["t"]], "the other streams are published");
     database.execute("DROP TABLE rollbook.own_users");
     sync(&installation);
     assert_same(&installation, &database, "it is gone");
@@ -119,4 +121,30 @@ fn tables_of_a_newer_version_are_left_alone() {
     database.execute("DELETE FROM rollbook.rollbook_layout WHERE version = 99");
     sync(&installation);
     assert_same(&installation, &database, "the same version");
+}
+
+/// What was published to another place stays there: nobody would know of it.
+#[test]
+fn another_schema_needs_a_word_of_a_person() {
+    let Some(server) = Server::get() else { return };
+    let (vendor, database) = (vendor(), server.database());
+    let installation = publishing(&vendor, &database.url, "schema = \"before\"\n");
+    sync(&installation);
+    publish(&installation, &database.url, "");
+    next_day(&vendor, 3);
+    sync(&installation);
+    let why = message(&installation);
+    assert!(
+        why.contains("`url` or `schema` of [publish.district] is another one than before")
+            && why.contains("`rollbook publish forget district own`"),
+        "{why}"
+    );
+    publish(&installation, &database.url, "schema = \"before\"\n");
+    sync(&installation);
+    assert_eq!(message(&installation), "", "put back");
+    publish(&installation, &database.url, "");
+    let forgotten = installation.run(&["publish", "forget", "district", "own", "--yes"]);
+    assert_eq!(forgotten.code, Some(0), "{forgotten:?}");
+    sync(&installation);
+    assert_same(&installation, &database, "in the new schema");
 }

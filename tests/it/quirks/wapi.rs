@@ -65,7 +65,7 @@ fn knobs() -> Vec<Quirk> {
         quirk(&[("point_id_key", "DataID")], Same),
         quirk(
             &[("separator", ";")],
-            Noted("each is requested by itself", &[]),
+            Noted("each item is requested by itself", &[]),
         ),
         quirk(&[("bounds", "from_exclusive")], Same),
         quirk(&[("bounds", "to_exclusive")], Same),
@@ -96,15 +96,15 @@ fn knobs() -> Vec<Quirk> {
         quirk(&[("routes", "reply_only")], Same),
         quirk(
             &[("several", "untold")],
-            Noted("each is requested by itself", &[]),
+            Noted("each item is requested by itself", &[]),
         ),
         quirk(
             &[("several", "first")],
-            Noted("each is requested by itself", &[]),
+            Noted("each item is requested by itself", &[]),
         ),
         quirk(
             &[("several", "refused")],
-            Noted("each is requested by itself", &[]),
+            Noted("each item is requested by itself", &[]),
         ),
         quirk(&[("points_route", "data_point")], Same),
         quirk(&[("short_lists", "false")], Except(&["fluxes"])),

@@ -2,7 +2,7 @@
 
 use super::ownership::{Ownership, ownership};
 use super::pass::PublishPass;
-use super::pass_error::{PassError, overtaken};
+use super::pass_error::PassError;
 use super::random::new_claim;
 use crate::postgres::fence::{self, Fence, NewClaim};
 use crate::store::published::{self, PublishedStream};
@@ -15,7 +15,19 @@ impl PublishPass<'_> {
         let found = fence::find(self.session, &self.target.schema, self.source.as_str()).await?;
         let ownership = ownership(known.as_ref(), found.as_ref());
         self.state = known.unwrap_or_default();
+        if self.state.removal {
+            let (name, source) = (self.name.clone(), self.source.clone());
+            let withdraw =
+                move |connection: &mut _| published::withdraw_removal(connection, &name, &source);
+            self.app.store().write(withdraw).await?;
+            (self.state.removal, self.state.removed) = (false, None);
+        }
+        self.check_place(found.is_some())?;
         match (ownership, found) {
+            // All its tables are other ones.
+            (Ownership::Same, Some(found)) if found.connector != self.connector()?.as_str() => {
+                self.take(Some(found)).await?;
+            }
             (Ownership::Same, _) => {}
             (Ownership::Committed, Some(found)) => {
                 (self.state.revision, self.state.run) = (found.revision, found.run);
@@ -42,6 +54,23 @@ impl PublishPass<'_> {
         }
         let reader = self.app.store().reader()?;
         self.streams = published::streams(&reader, self.name, self.source)?;
+        Ok(())
+    }
+
+    /// What was published under another address or schema would stay there, unknown to everybody.
+    fn check_place(&mut self, is_found: bool) -> Result<(), PassError> {
+        let place = &self.target.place;
+        let known = &self.state.place;
+        if !is_found && !known.is_empty() && known != place && !self.state.claim.is_empty() {
+            return Err(PassError::Refused(format!(
+                "`url` or `schema` of [publish.{name}] is another one than before, and nothing of the source is there. What was \
+                 published before stays where it is: put the former ones back and remove it, or let the mirror forget it: \
+                 `rollbook publish forget {name} {source}`",
+                name = self.name,
+                source = self.source
+            )));
+        }
+        self.state.place.clone_from(place);
         Ok(())
     }
 
@@ -73,7 +102,7 @@ impl PublishPass<'_> {
         };
         let is_taken = fence::take(self.session, &self.target.schema, new, found.as_ref()).await?;
         if !is_taken {
-            return Err(overtaken());
+            return Err(PassError::Overtaken);
         }
         self.has_taken(claim, run).await
     }

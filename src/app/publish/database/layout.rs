@@ -3,18 +3,19 @@
 
 use std::collections::BTreeSet;
 
-use super::pass::PublishPass;
+use super::pass::{PublishPass, Statements};
 use super::pass_error::PassError;
-use crate::model::published::PublishedTable;
+use crate::model::published::{PublishedPart, PublishedTable};
 use crate::model::{ConnectorName, StreamName, Table};
 use crate::postgres::layout::{
-    self, LabelColumns, PublishTarget, StreamLayout, removal, table_name,
+    self, LabelColumns, LaidOut, PublishTarget, StreamLayout, TargetTable, removal, table_name,
 };
 use crate::setup::lookups;
 use crate::store::published::{self, PublishedStream};
 
 impl PublishPass<'_> {
-    /// Makes and changes the tables of streams whose definition changed, and removes what is published no longer.
+    /// Makes and changes the tables of streams whose definition changed, and removes what is published no longer. A stream that
+    /// the database refuses does not hinder the others.
     pub(super) async fn lay_out(&mut self, tables: &[Table]) -> Result<(), PassError> {
         let connector = self.connector()?;
         let combos = self.combos(tables);
@@ -26,45 +27,103 @@ impl PublishPass<'_> {
         };
         let (lists, others): (Vec<&Table>, Vec<&Table>) = tables.iter().partition(is_lists);
         self.remove_others(connector, tables).await?;
-        // A change of the lists' table drops the views that look into it.
-        let mut are_views_dropped = false;
-        for table in lists.into_iter().chain(others) {
-            let parts = self.parts(table);
-            let known = self.stream(&table.stream);
-            let definition = definition(&parts, (connector, combos.as_ref(), self.target));
-            if known.definition == definition && !are_views_dropped {
+        for table in lists {
+            let definition = self.definition(connector, table, combos.as_ref());
+            if self.stream(&table.stream).definition == definition {
                 continue;
             }
-            are_views_dropped |= is_lists(&table);
-            let layout = StreamLayout {
-                source: self.source,
-                connector,
-                stream: &table.stream,
-                tables: &parts,
-                combos: combos.as_ref(),
-            };
-            // Whatever happens next, also if the definition becomes the known one again.
-            let open = PublishedStream {
-                definition: String::new(),
-                compare: Some(String::new()),
-                ..known.clone()
-            };
-            self.save_stream(&table.stream, open).await?;
-            let made = layout::lay_out(self.session, self.target, layout, self.held()).await?;
-            self.targets.insert(table.stream.clone(), made);
-            let is_same_shape = shape(&known.definition) == shape(&definition);
-            let compare = match is_same_shape {
-                true => known.compare.clone(),
-                false => Some(String::new()),
-            };
-            let laid_out = PublishedStream {
-                definition,
-                compare,
-                ..known
-            };
-            self.save_stream(&table.stream, laid_out).await?;
+            // A change of it drops those views.
+            for other in &others {
+                let known = self.stream(&other.stream);
+                let open = PublishedStream {
+                    definition: shape(&known.definition).to_owned(),
+                    ..known
+                };
+                self.save_stream(&other.stream, open).await?;
+            }
+            self.lay_out_stream(connector, table, combos.as_ref())
+                .await?;
+        }
+        for table in others {
+            self.lay_out_stream(connector, table, combos.as_ref())
+                .await?;
         }
         Ok(())
+    }
+
+    fn definition(
+        &self,
+        connector: &ConnectorName,
+        table: &Table,
+        combos: Option<&LabelColumns>,
+    ) -> String {
+        definition(table, &self.parts(table), (connector, combos, self.target))
+    }
+
+    async fn lay_out_stream(
+        &mut self,
+        connector: &ConnectorName,
+        table: &Table,
+        combos: Option<&LabelColumns>,
+    ) -> Result<(), PassError> {
+        let known = self.stream(&table.stream);
+        let definition = self.definition(connector, table, combos);
+        if known.definition == definition {
+            return Ok(());
+        }
+        // Whatever happens next, also if the definition becomes the known one again.
+        let open = PublishedStream {
+            definition: String::new(),
+            compare: Some(String::new()),
+            ..known.clone()
+        };
+        self.save_stream(&table.stream, open).await?;
+        let (made, is_changed) = match self.made(connector, table, combos).await {
+            Ok(made) => made,
+            Err(PassError::Refused(why)) => {
+                self.refused.insert(table.stream.clone(), why);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        self.targets.insert(table.stream.clone(), made);
+        let is_same = !is_changed && shape(&known.definition) == shape(&definition);
+        let compare = match is_same {
+            true => known.compare.clone(),
+            false => Some(String::new()),
+        };
+        let laid_out = PublishedStream {
+            definition,
+            compare,
+            ..known
+        };
+        self.save_stream(&table.stream, laid_out).await
+    }
+
+    /// The tables as they are then, and whether the source's rows in them may lack something.
+    async fn made(
+        &mut self,
+        connector: &ConnectorName,
+        table: &Table,
+        combos: Option<&LabelColumns>,
+    ) -> Result<(Vec<TargetTable>, bool), PassError> {
+        let parts = self.parts(table);
+        let layout = StreamLayout {
+            source: self.source,
+            connector,
+            stream: &table.stream,
+            tables: &parts,
+            combos,
+        };
+        let run = self.state.run;
+        self.announce(run).await?;
+        let work = async { Ok(layout::lay_out(self.session, self.target, layout).await?) };
+        let laid_out = self.advance_by(Statements::Long, (run, None), work).await?;
+        self.has_advanced(run).await?;
+        match laid_out {
+            LaidOut::Tables { tables, is_changed } => Ok((tables, is_changed)),
+            LaidOut::Refused(why) => Err(why.into()),
+        }
     }
 
     /// Removes the source from tables that it has in the database and is published to no longer, also those that this mirror
@@ -88,7 +147,6 @@ impl PublishPass<'_> {
             .filter(|one| !streams.contains(one))
             .cloned()
             .collect();
-        let is_erasure = (self.streams.values()).any(|stream| stream.erasures > stream.erased);
         for stream in &left {
             // Whatever happens next, also if it is published again.
             let open = PublishedStream {
@@ -100,15 +158,23 @@ impl PublishPass<'_> {
             self.streams.remove(stream);
         }
         if !gone.is_empty() {
-            self.leave_tables(&gone, is_erasure).await?;
+            self.leave_tables(&gone).await?;
             self.advance(self.state.run).await?;
         }
+        // Those that an attempt before has left.
+        gone.extend(both_tables(connector, &left));
         for stream in left {
-            let (name, source) = (self.name.clone(), self.source.clone());
-            let forget = move |connection: &mut _| {
-                published::forget_stream(connection, &name, &source, &stream)
-            };
-            self.app.store().write(forget).await?;
+            loop {
+                let followed = self.vacuum_if_erased(&gone, Some(&stream)).await?;
+                let (name, source, stream) =
+                    (self.name.clone(), self.source.clone(), stream.clone());
+                let forget = move |connection: &mut _| {
+                    published::forget_stream(connection, &name, (&source, &stream), followed)
+                };
+                if self.app.store().write(forget).await? {
+                    break;
+                }
+            }
         }
         Ok(())
     }
@@ -132,8 +198,19 @@ impl PublishPass<'_> {
     }
 }
 
+/// The names that the tables of streams have or had.
+pub(super) fn both_tables<'s>(
+    connector: &ConnectorName,
+    streams: impl IntoIterator<Item = &'s StreamName>,
+) -> Vec<String> {
+    let parts = [PublishedPart::Live, PublishedPart::History];
+    let both = |stream| parts.map(|part| table_name(connector, stream, part));
+    streams.into_iter().flat_map(both).collect()
+}
+
 /// What tables are made from: first the part on which their rows depend, then all.
 fn definition(
+    table: &Table,
     parts: &[PublishedTable],
     whole: (&ConnectorName, Option<&LabelColumns>, &PublishTarget),
 ) -> String {
@@ -145,7 +222,13 @@ fn definition(
             .map(|column| (&column.name, column.kind));
         (part.part, columns.collect::<Vec<_>>(), &part.key)
     });
-    let shape = format!("{:?} {:?}", whole.0, columns.collect::<Vec<_>>());
+    // From old versions it is known which rows were removed.
+    let has_versions = table.history;
+    let shape = format!(
+        "{:?} {has_versions} {:?}",
+        whole.0,
+        columns.collect::<Vec<_>>()
+    );
     format!("{} {}", hash(shape), hash(format!("{parts:?} {whole:?}")))
 }
 

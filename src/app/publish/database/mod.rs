@@ -15,7 +15,6 @@ mod verify;
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 
 pub use self::online::{check_databases, database_host, unusable_database};
@@ -23,10 +22,9 @@ use self::pass::PublishPass;
 use self::pass_error::PassError;
 pub use self::removal::published_rows;
 pub use self::verify::verify_published;
-use super::states::CHECK;
+use super::AttemptFailure;
 use crate::app::App;
-use crate::daemon::alerts::retry_pause;
-use crate::model::{PublishName, SourceName, Table, scalar};
+use crate::model::{PublishName, SourceName, Table};
 use crate::postgres::layout::PublishTarget;
 use crate::postgres::{Address, DatabaseError, DatabaseSession, fence};
 use crate::setup::Setup;
@@ -48,9 +46,9 @@ impl App {
         for (source, tables) in due {
             let ended = match &session {
                 Ok(session) => {
-                    let target = target(config);
+                    let (session, target) = session;
                     let pass =
-                        PublishPass::new(self, setup, (name, config), session, &target, &source);
+                        PublishPass::new(self, setup, (name, config), session, target, &source);
                     match &tables {
                         Some(tables) => pass.run(tables).await,
                         None => pass.remove().await,
@@ -65,60 +63,14 @@ impl App {
                 None if published::source(&*self.store().reader()?, name, &source)?.is_none() => {
                     continue; // forgotten meanwhile
                 }
-                _ => self.note_attempt(name, &source, ended).await?,
+                _ => {
+                    let ended = ended.map_err(AttemptFailure::from);
+                    self.note_attempt(name, &source, ended).await?
+                }
             };
             again = again.into_iter().chain([pause]).min();
         }
         Ok(again)
-    }
-
-    /// Records how an attempt ended. Returns after how long to look again.
-    async fn note_attempt(
-        &self,
-        name: &PublishName,
-        source: &SourceName,
-        ended: Result<(), PassError>,
-    ) -> Result<Duration, StoreError> {
-        let now = self.clock.now();
-        let known = published::source(&*self.store().reader()?, name, source)?;
-        let mut state = known.unwrap_or_default();
-        let pause = match ended {
-            Ok(()) => {
-                if state.failed.is_some() {
-                    tracing::info!(publish = %name, %source, "publishing works again");
-                }
-                state.checked = Some(now);
-                (state.attempts, state.due, state.failed) = (0, None, None);
-                (state.message, state.claimed_by) = (None, None);
-                CHECK.unsigned_abs()
-            }
-            Err(failure) => {
-                let (why, claimed_by) = match failure {
-                    PassError::Store(error) => (error.to_string(), None),
-                    PassError::Refused(why) | PassError::Lost(why) => (why, None),
-                    PassError::Claimed { by, why } => (why, Some(by)),
-                };
-                state.claimed_by = claimed_by;
-                state.attempts = state.attempts.saturating_add(1);
-                let pause = retry_pause(state.attempts);
-                match state.message.as_ref() == Some(&why) {
-                    true => {
-                        tracing::debug!(publish = %name, %source, "publishing failed again: {why}")
-                    }
-                    false => tracing::warn!(publish = %name, %source, "publishing failed: {why}"),
-                }
-                let until = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
-                state.due = Some(scalar::saturating_add(now, until));
-                state.failed = state.failed.or(Some(now));
-                state.message = Some(why);
-                pause
-            }
-        };
-        let (name, source) = (name.clone(), source.clone());
-        let save =
-            move |connection: &mut _| published::save_source(connection, &name, &source, &state);
-        self.store().write(save).await?;
-        Ok(pause)
     }
 }
 
@@ -129,27 +81,26 @@ fn address(secrets: &Secrets, config: &PublishConfig) -> Result<Address, Databas
     Address::parse(url.expose_secret(), config.ca_file.clone())
 }
 
-/// Connects to a database.
+/// Connects to a database; where the tables are.
 async fn connect(
     secrets: &Secrets,
     config: &PublishConfig,
-) -> Result<DatabaseSession, DatabaseError> {
-    DatabaseSession::connect(&address(secrets, config)?).await
+) -> Result<(DatabaseSession, PublishTarget), DatabaseError> {
+    let address = address(secrets, config)?;
+    let target = PublishTarget {
+        schema: config.schema.clone(),
+        reader: config.reader.clone(),
+        place: address.place(&config.schema),
+    };
+    Ok((DatabaseSession::connect(&address).await?, target))
 }
 
 /// Connects to a database, and makes what every source needs there.
 async fn connect_to_publish(
     secrets: &Secrets,
     config: &PublishConfig,
-) -> Result<DatabaseSession, DatabaseError> {
-    let session = connect(secrets, config).await?;
+) -> Result<(DatabaseSession, PublishTarget), DatabaseError> {
+    let (session, target) = connect(secrets, config).await?;
     fence::prepare(&session, &config.schema).await?;
-    Ok(session)
-}
-
-fn target(config: &PublishConfig) -> PublishTarget {
-    PublishTarget {
-        schema: config.schema.clone(),
-        reader: config.reader.clone(),
-    }
+    Ok((session, target))
 }

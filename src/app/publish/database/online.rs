@@ -43,7 +43,7 @@ async fn surveyed(
     config: &PublishConfig,
     secrets: &Secrets,
 ) -> Result<(String, Vec<String>), DatabaseError> {
-    let session = connect(secrets, config).await?;
+    let (session, _) = connect(secrets, config).await?;
     let found = survey(&session, &config.schema, config.reader.as_deref()).await?;
     Ok((found.version, found.obstacles))
 }

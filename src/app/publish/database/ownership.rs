@@ -97,6 +97,7 @@ mod tests {
             run,
             host: "host".to_owned(),
             published: String::new(),
+            connector: String::new(),
         };
         for (name, here, there, expected) in [
             ("new", "", None, Ownership::Free),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::chunks::ChunkReading;
-use super::pass_error::{PassError, overtaken};
+use super::pass_error::PassError;
 use super::random::new_revision;
 use crate::app::App;
 use crate::model::published::{PublishedPart, PublishedTable, RowChunk};
@@ -12,11 +12,27 @@ use crate::postgres::DatabaseSession;
 use crate::postgres::fence::{self, HeldFence, NextRevision};
 use crate::postgres::layout::{self, PublishTarget, TargetTable};
 use crate::postgres::rows::SourceRows;
+use crate::setup::Setup;
 use crate::setup::files::PublishConfig;
-use crate::setup::{Setup, tables};
 use crate::store::published::{
     self, PublishedChange, PublishedSource, PublishedStream, changed_chunks, oldest,
 };
+
+/// How long the statements of a transaction may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Statements {
+    /// Each has some rows.
+    Short,
+    /// One may change a whole table.
+    Long,
+}
+
+/// What of a stream is published.
+pub(super) fn parts(config: &PublishConfig, table: &Table) -> Vec<PublishedTable> {
+    let mut parts = PublishedTable::all(table);
+    parts.retain(|part| part.part == PublishedPart::Live || config.history);
+    parts
+}
 
 /// What a pass works with.
 pub(super) struct PublishPass<'a> {
@@ -30,6 +46,8 @@ pub(super) struct PublishPass<'a> {
     pub(super) state: PublishedSource,
     pub(super) streams: BTreeMap<StreamName, PublishedStream>,
     pub(super) targets: BTreeMap<StreamName, Vec<TargetTable>>,
+    /// Streams whose tables the database does not let be as they should, and why. The others are published.
+    pub(super) refused: BTreeMap<StreamName, String>,
 }
 
 impl<'a> PublishPass<'a> {
@@ -52,6 +70,7 @@ impl<'a> PublishPass<'a> {
             state: PublishedSource::default(),
             streams: BTreeMap::new(),
             targets: BTreeMap::new(),
+            refused: BTreeMap::new(),
         }
     }
 
@@ -59,15 +78,20 @@ impl<'a> PublishPass<'a> {
     pub async fn run(mut self, tables: &[Table]) -> Result<(), PassError> {
         self.find_ownership().await?;
         self.lay_out(tables).await?;
-        for table in tables {
+        let mut tables = tables.to_vec();
+        tables.retain(|table| !self.refused.contains_key(&table.stream));
+        for table in &tables {
             self.compare_if_due(table).await?;
         }
         // First what was announced, then what came after it.
-        while self.publish_changes(tables).await? {}
-        for table in tables {
+        while self.publish_changes(&tables).await? {}
+        for table in &tables {
             self.follow_purge(table).await?;
         }
-        Ok(())
+        let mut refused = self.refused.into_values();
+        refused
+            .next()
+            .map_or(Ok(()), |why| Err(PassError::Refused(why)))
     }
 
     pub(super) fn connector(&self) -> Result<&'a ConnectorName, PassError> {
@@ -106,9 +130,7 @@ impl<'a> PublishPass<'a> {
 
     /// What of a stream is published.
     pub(super) fn parts(&self, table: &Table) -> Vec<PublishedTable> {
-        let mut parts = PublishedTable::all(table);
-        parts.retain(|part| part.part == PublishedPart::Live || self.config.history);
-        parts
+        parts(self.config, table)
     }
 
     /// The tables of a stream, as the database has them.
@@ -142,9 +164,13 @@ impl<'a> PublishPass<'a> {
 
     pub(super) async fn transaction<T>(
         &self,
+        statements: Statements,
         work: impl Future<Output = Result<T, PassError>>,
     ) -> Result<T, PassError> {
-        self.session.begin().await?;
+        match statements {
+            Statements::Short => self.session.begin().await?,
+            Statements::Long => self.session.begin_long().await?,
+        }
         match work.await {
             Ok(done) => {
                 self.session.commit().await?;
@@ -195,7 +221,7 @@ impl<'a> PublishPass<'a> {
 
     /// Notes what the next transaction makes of the source, before it is sent: its answer may be lost. The revision is one that no
     /// other transaction sets, also none of this mirror before it was restored; an attempt that is made again has that of before.
-    async fn announce(&mut self, run: i64) -> Result<(), PassError> {
+    pub(super) async fn announce(&mut self, run: i64) -> Result<(), PassError> {
         if self.state.next_run != Some(run) || self.state.next_revision.is_none() {
             self.state.next_revision = Some(new_revision()?);
         }
@@ -211,7 +237,18 @@ impl<'a> PublishPass<'a> {
         is_complete: Option<bool>,
         work: impl Future<Output = Result<T, PassError>>,
     ) -> Result<T, PassError> {
-        self.transaction(async {
+        self.advance_by(Statements::Short, (run, is_complete), work)
+            .await
+    }
+
+    /// The same, also with statements that take long.
+    pub(super) async fn advance_by<T>(
+        &self,
+        statements: Statements,
+        (run, is_complete): (i64, Option<bool>),
+        work: impl Future<Output = Result<T, PassError>>,
+    ) -> Result<T, PassError> {
+        self.transaction(statements, async {
             let done = work.await?;
             let next = NextRevision {
                 revision: self.state.next_revision.unwrap_or_default(),
@@ -220,13 +257,13 @@ impl<'a> PublishPass<'a> {
             };
             let (schema, held) = (&self.target.schema, self.held());
             let is_advanced = fence::advance(self.session, schema, held, next).await?;
-            is_advanced.then_some(done).ok_or_else(overtaken)
+            is_advanced.then_some(done).ok_or(PassError::Overtaken)
         })
         .await
     }
 
     /// Notes that it is there.
-    async fn has_advanced(&mut self, run: i64) -> Result<(), PassError> {
+    pub(super) async fn has_advanced(&mut self, run: i64) -> Result<(), PassError> {
         self.state.revision = self.state.next_revision.take().unwrap_or_default();
         self.state.next_run = None;
         self.state.run = run;
@@ -365,14 +402,15 @@ impl<'a> PublishPass<'a> {
         if known.purged == purged || purged.is_none() {
             return Ok(());
         }
-        let time =
-            tables::retained(self.setup, table).map(|column| table.columns[column].name.clone());
         let mut removals = Vec::new();
         for target in self.targets(table).await? {
-            let column = match (target.table.part, &time) {
+            let column = match (target.table.part, table.key.last()) {
                 (PublishedPart::History, _) => "_until".to_owned(),
-                (PublishedPart::Live, Some(time)) => time.clone(),
-                (PublishedPart::Live, None) => continue,
+                // Its points are purged in the order of their times.
+                (PublishedPart::Live, Some(time)) if table.series => {
+                    table.columns[*time].name.clone()
+                }
+                (PublishedPart::Live, _) => continue,
             };
             let reader = self.app.store().reader()?;
             let oldest = oldest(&reader, table, target.table.part, &column)?;

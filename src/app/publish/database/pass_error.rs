@@ -1,5 +1,6 @@
 //! Why a pass ended before everything was published.
 
+use crate::app::publish::AttemptFailure;
 use crate::postgres::DatabaseError;
 use crate::store::StoreError;
 
@@ -8,8 +9,10 @@ use crate::store::StoreError;
 pub(super) enum PassError {
     /// The mirror cannot be read or written.
     Store(StoreError),
-    /// The database, or another publisher, does not let it.
+    /// The database does not let it.
     Refused(String),
+    /// Another publisher has written the row of the source: the next attempt finds out which.
+    Overtaken,
     /// Another mirror publishes the source.
     Claimed {
         /// Its machine.
@@ -36,7 +39,17 @@ impl From<DatabaseError> for PassError {
     }
 }
 
-/// Another publisher has written the row of the source: the next attempt finds out which.
-pub(super) fn overtaken() -> PassError {
-    PassError::Refused("another publisher published the source meanwhile".to_owned())
+impl From<PassError> for AttemptFailure {
+    fn from(failure: PassError) -> Self {
+        let (why, claimed_by) = match failure {
+            PassError::Store(error) => (error.to_string(), None),
+            PassError::Refused(why) | PassError::Lost(why) => (why, None),
+            PassError::Overtaken => {
+                let why = "another publisher published the source meanwhile";
+                (why.to_owned(), None)
+            }
+            PassError::Claimed { by, why } => (why, Some(by)),
+        };
+        Self { why, claimed_by }
+    }
 }

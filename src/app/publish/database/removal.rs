@@ -2,12 +2,13 @@
 //! to be published, so that it is done at last if the database is away now.
 
 use super::connect;
+use super::layout::both_tables;
 use super::ownership::is_own;
-use super::pass::PublishPass;
-use super::pass_error::{PassError, overtaken};
+use super::pass::{PublishPass, Statements};
+use super::pass_error::PassError;
 use crate::app::publish::requests::nothing_published;
 use crate::app::publish::{PublishedRows, unknown_publish};
-use crate::model::{PublishName, SourceName};
+use crate::model::{PublishName, SourceName, StreamName};
 use crate::postgres::fence::{self, Fence};
 use crate::postgres::layout::removal;
 use crate::postgres::named_rows::NamedRows;
@@ -34,7 +35,7 @@ pub async fn published_rows(
     let known = reader(mirror).and_then(|mirror| published::source(&mirror, name, source));
     let known = known.map_err(|error| error.to_string())?;
     let session = connect(secrets, config).await;
-    let session = session.map_err(|error| error.to_string())?;
+    let (session, _) = session.map_err(|error| error.to_string())?;
     let counted = async {
         let schema = &config.schema;
         let found = match fence::is_prepared(&session, schema).await? {
@@ -78,36 +79,54 @@ fn foreign(name: &PublishName, source: &SourceName, found: &Fence) -> String {
 impl PublishPass<'_> {
     /// Removes everything of the source, also what is back because the database was restored.
     pub(super) async fn remove(mut self) -> Result<(), PassError> {
-        let (known, streams) = {
-            let reader = self.app.store().reader()?;
-            let known = published::source(&reader, self.name, self.source)?;
-            (known, published::streams(&reader, self.name, self.source)?)
-        };
+        let known = published::source(&*self.app.store().reader()?, self.name, self.source)?;
         let known = known.unwrap_or_default();
         let found = fence::find(self.session, &self.target.schema, self.source.as_str()).await?;
+        let mut tables = Vec::new();
         if let Some(found) = found {
             if !is_own(&known, &found) {
-                return Err(PassError::Claimed {
-                    why: foreign(self.name, self.source, &found),
-                    by: found.host,
-                });
+                // One that was removed may be published by another mirror since: nothing there is ours.
+                return match known.removed {
+                    Some(_) => Ok(()),
+                    None => Err(PassError::Claimed {
+                        why: foreign(self.name, self.source, &found),
+                        by: found.host,
+                    }),
+                };
             }
             self.state.claim = found.claim;
             self.state.revision = found.revision;
-            // Who is back is not known.
-            let is_erasure =
-                known.removed.is_some() || streams.values().any(|one| one.erasures > one.erased);
             let (session, schema) = (self.session, &self.target.schema);
-            let tables = removal::tables(session, schema, self.source.as_str()).await?;
-            self.leave_tables(&tables, is_erasure).await?;
+            tables = removal::tables(session, schema, self.source.as_str()).await?;
+            self.leave_tables(&tables).await?;
+            // Those that an attempt before has left.
+            if let Ok(connector) = found.connector.parse() {
+                let streams =
+                    published::streams(&*self.app.store().reader()?, self.name, self.source)?;
+                tables.extend(both_tables(&connector, streams.keys()));
+            }
+            if known.removed.is_some() {
+                // Who is back is not known.
+                self.vacuum_tables(&tables).await?;
+            }
+        }
+        loop {
+            let followed = self.vacuum_if_erased(&tables, None).await?;
+            let (name, source) = (self.name.clone(), self.source.clone());
+            let now = known.removed.unwrap_or_else(|| self.app.clock.now());
+            let note = move |connection: &mut _| {
+                published::note_removed(connection, &name, &source, (followed, now))
+            };
+            if self.app.store().write(note).await? {
+                break;
+            }
+        }
+        // Last, so that what is interrupted is found again.
+        if !self.state.claim.is_empty() {
             self.forget_fence().await?;
             tracing::info!(publish = %self.name, source = %self.source, "the source was removed from the database");
         }
-        let (name, source) = (self.name.clone(), self.source.clone());
-        let now = known.removed.unwrap_or_else(|| self.app.clock.now());
-        let note =
-            move |connection: &mut _| published::note_removed(connection, &name, &source, now);
-        Ok(self.app.store().write(note).await?)
+        Ok(())
     }
 
     /// Runs `work` in a transaction that commits only if no other publisher did meanwhile.
@@ -115,50 +134,72 @@ impl PublishPass<'_> {
         &self,
         work: impl Future<Output = Result<T, PassError>>,
     ) -> Result<T, PassError> {
-        self.transaction(async {
+        self.transaction(Statements::Short, async {
             let done = work.await?;
             let is_held = fence::hold(self.session, &self.target.schema, self.held()).await?;
-            is_held.then_some(done).ok_or_else(overtaken)
+            is_held.then_some(done).ok_or(PassError::Overtaken)
         })
         .await
     }
 
+    fn named<'t>(&'t self, table: &'t str) -> NamedRows<'t> {
+        NamedRows {
+            session: self.session,
+            schema: &self.target.schema,
+            table,
+            source: self.source.as_str(),
+        }
+    }
+
     /// Removes the source from tables, some rows in each transaction; a table that no other source has is dropped.
-    pub(super) async fn leave_tables(
-        &self,
-        tables: &[String],
-        is_erasure: bool,
-    ) -> Result<(), PassError> {
-        let (session, schema) = (self.session, &self.target.schema);
+    pub(super) async fn leave_tables(&self, tables: &[String]) -> Result<(), PassError> {
         for table in tables {
-            let rows = NamedRows {
-                session,
-                schema,
-                table,
-                source: self.source.as_str(),
-            };
+            let rows = self.named(table);
             while self
                 .fenced(async { Ok(removal::remove_some(rows).await?) })
                 .await?
                 > 0
             {}
-            // Before the table is forgotten, so that it is not forgotten without.
-            if is_erasure {
-                rows.vacuum().await?;
-            }
-            self.fenced(async {
-                Ok(removal::leave(session, self.target, (table, rows.source)).await?)
-            })
-            .await?;
+            self.fenced(async { Ok(removal::leave(rows, self.target).await?) })
+                .await?;
         }
         Ok(())
     }
 
+    async fn vacuum_tables(&self, tables: &[String]) -> Result<(), PassError> {
+        for table in tables {
+            removal::vacuum(self.named(table)).await?;
+        }
+        Ok(())
+    }
+
+    /// Cleans what is left of tables, if people were erased who may have had rows of the source, or of one of its streams, there.
+    /// Returns how many erasures are followed.
+    pub(super) async fn vacuum_if_erased(
+        &self,
+        tables: &[String],
+        stream: Option<&StreamName>,
+    ) -> Result<i64, PassError> {
+        let streams = published::streams(&*self.app.store().reader()?, self.name, self.source)?;
+        let meant = streams
+            .iter()
+            .filter(|(name, _)| stream.is_none_or(|only| only == *name));
+        let (mut erasures, mut is_open) = (0, false);
+        for (_, known) in meant {
+            erasures += known.erasures;
+            is_open |= known.erasures > known.erased;
+        }
+        if is_open {
+            self.vacuum_tables(tables).await?;
+        }
+        Ok(erasures)
+    }
+
     async fn forget_fence(&self) -> Result<(), PassError> {
-        self.transaction(async {
+        self.transaction(Statements::Short, async {
             let (session, schema) = (self.session, &self.target.schema);
             let is_forgotten = fence::forget(session, schema, self.held()).await?;
-            is_forgotten.then_some(()).ok_or_else(overtaken)
+            is_forgotten.then_some(()).ok_or(PassError::Overtaken)
         })
         .await
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::chunks::ChunkReading;
+use super::connect;
+use super::ownership::is_own;
+use super::pass::parts;
 use super::pass_error::PassError;
-use super::{connect, target};
-use crate::app::publish::{PublishVerification, TableDifference, tables_of};
-use crate::model::published::{PublishedPart, PublishedTable};
+use crate::app::publish::{AttemptFailure, PublishVerification, TableDifference, tables_of};
 use crate::model::{PublishName, SourceName, Table};
 use crate::postgres::layout::{self, PublishTarget, TargetTable};
 use crate::postgres::rows::SourceRows;
@@ -41,10 +42,8 @@ pub async fn verify_published(
     let Some(config) = setup.config.publish.get(name) else {
         return Ok(BTreeMap::new());
     };
-    let session = connect(secrets, config)
-        .await
-        .map_err(|error| error.to_string())?;
-    let target = target(config);
+    let connected = connect(secrets, config).await;
+    let (session, target) = connected.map_err(|error| error.to_string())?;
     let comparison = MirrorComparison {
         setup,
         mirror,
@@ -59,10 +58,7 @@ pub async fn verify_published(
             continue;
         }
         let verified = comparison.source(&source, &tables).await;
-        let verified = verified.map_err(|error| match error {
-            PassError::Store(error) => error.to_string(),
-            PassError::Refused(why) | PassError::Lost(why) | PassError::Claimed { why, .. } => why,
-        })?;
+        let verified = verified.map_err(|error| AttemptFailure::from(error).why)?;
         found.insert(source, verified);
     }
     Ok(found)
@@ -98,8 +94,11 @@ impl MirrorComparison<'_> {
         let (Some(fence), Some(known)) = (fence, known) else {
             return unknown("it was not published yet");
         };
-        if fence.claim != known.claim {
+        if !is_own(&known, &fence) {
             return unknown("another mirror publishes it");
+        }
+        if fence.claim != known.claim {
+            return unknown("the database was restored, and is compared soon; try again later");
         }
         if streams.values().any(|stream| stream.compare.is_some()) {
             return unknown("its tables are being filled or compared; try again later");
@@ -114,8 +113,7 @@ impl MirrorComparison<'_> {
         };
         let mut found = Vec::new();
         for table in tables {
-            let mut parts = PublishedTable::all(table);
-            parts.retain(|part| part.part == PublishedPart::Live || self.config.history);
+            let parts = parts(self.config, table);
             let of = (connector, &table.stream);
             for target in layout::find(self.session, self.target, of, &parts).await? {
                 found.push(self.table(source, table, &target, fence.run).await?);

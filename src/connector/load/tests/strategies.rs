@@ -58,6 +58,17 @@ fn keys_of_pages_that_do_not_fit() {
             "rows = 'u'\npage = { by = 'offset', offset = 'o', first = 1 }",
             None,
         ),
+        // Read as one page, every row behind it would count as missing.
+        (
+            "rows = 'u'\npage = { offset = 'o', limit = 'l', size = 50 }",
+            Some("page.offset: `offset` belongs to `offset` and `watermark`, and `by` is `none`"),
+        ),
+        (
+            "rows = 'u'\npage = { by = 'link', next_header = 'X-A' }",
+            Some(
+                "page.next_header: `next_header` belongs to `cursor` and `next_url`, and `by` is `link`",
+            ),
+        ),
         (
             "rows = 'u'\npage = { by = 'cursor', cursor = 'c', next = 'n', first = 1 }",
             Some("page.first: `first` belongs to `offset` and `number`"),

@@ -155,6 +155,7 @@ impl State {
             run,
             host: String::new(),
             published: String::new(),
+            connector: String::new(),
         });
         match ownership(known.as_ref(), found.as_ref()) {
             Ownership::Restored if !rules.compares_revision => Ownership::Same,
