@@ -30,8 +30,9 @@ pub struct Checkpoint {
     pub count_gap: Option<i64>,
     /// When a series was last read from its start because of that number.
     pub recounted_at: Option<Timestamp>,
-    /// When it was last read in full. Of a series: when it was last begun from its start, unless rows of responses for several
-    /// series were taken since.
+    /// Rows of a series were taken from responses for several since it was last begun from its start.
+    pub shared: bool,
+    /// When it was last read in full.
     pub full_at: Option<Timestamp>,
     /// When an older span was last read again.
     pub reread_at: Option<Timestamp>,
@@ -49,11 +50,6 @@ impl Checkpoint {
     /// Whether a series is being read from its start because of the vendor's number, in this run or an earlier one.
     pub fn is_recounted(&self) -> bool {
         self.recounted_at.is_some() && self.count_gap.is_none()
-    }
-
-    /// Whether rows of a series may be of responses for several.
-    pub fn has_shared_rows(&self) -> bool {
-        self.full_at.is_none()
     }
 }
 
@@ -83,7 +79,7 @@ pub fn load(
     let mut statement = connection
         .prepare_cached(
             "SELECT item, cursor, walked_from, full_at, reread_at, same, duplicates, largest_page, total_off, total_off_since, account, items, \
-             walked_to, step_seconds, rows, count_gap, recounted_at \
+             walked_to, step_seconds, rows, count_gap, recounted_at, shared \
              FROM rollbook_checkpoints WHERE source = ?1 AND stream = ?2 AND account = ?3",
         )
         .map_err(&what)?;
@@ -103,6 +99,7 @@ pub fn load(
                 rows: row.get(14)?,
                 count_gap: row.get(15)?,
                 recounted_at: time(row, 16)?,
+                shared: row.get(17)?,
             };
             Ok((row.get(0)?, checkpoint))
         })
@@ -140,8 +137,8 @@ pub fn save(
         .prepare_cached(
             "INSERT OR REPLACE INTO rollbook_checkpoints \
              (source, stream, item, cursor, walked_from, full_at, reread_at, same, duplicates, largest_page, total_off, total_off_since, account, items, \
-             walked_to, step_seconds, rows, count_gap, recounted_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+             walked_to, step_seconds, rows, count_gap, recounted_at, shared) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
         )
         .and_then(|mut insert| {
             insert.execute(params![
@@ -163,7 +160,8 @@ pub fn save(
                 checkpoint.step.map(|step| step.as_secs()),
                 checkpoint.rows,
                 checkpoint.count_gap,
-                checkpoint.recounted_at.map(scalar::to_canonical)
+                checkpoint.recounted_at.map(scalar::to_canonical),
+                checkpoint.shared
             ])
         })
         .map(drop)

@@ -379,6 +379,7 @@ CREATE INDEX rollbook_served_removed ON rollbook_served_rows (bundle, changed) W
 ALTER TABLE rollbook_adaptations ADD COLUMN items INTEGER;
 ",
     "
+ALTER TABLE rollbook_checkpoints ADD COLUMN shared INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE rollbook_series_runs ADD COLUMN oldest TEXT;
 ALTER TABLE rollbook_series_runs ADD COLUMN newest TEXT;
 CREATE INDEX rollbook_runs_source ON rollbook_runs (source, run);

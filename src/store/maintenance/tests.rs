@@ -284,7 +284,8 @@ async fn a_backup_is_restored_and_the_old_mirror_is_kept() {
             insert(connection, ROWS, "Lou");
             connection
                 .execute_batch(
-                    "INSERT INTO rollbook_checkpoints (source, stream, item, full_at) VALUES ('north', 'users', '', '2026-03-01T00:00:00.000Z');
+                    "INSERT INTO rollbook_checkpoints (source, stream, item, full_at, shared) VALUES \
+                     ('north', 'users', '', '2026-03-01T00:00:00.000Z', 0), ('north', 'points', '1', NULL, 0), ('north', 'points', '2', NULL, 1);
                      INSERT INTO rollbook_approvals VALUES (1, 'roster', 'x', '2026-03-01T00:00:00.000Z');",
                 )
                 .expect("written");
@@ -332,10 +333,12 @@ async fn a_backup_is_restored_and_the_old_mirror_is_kept() {
         )
         .expect("counted");
     assert_eq!(restores, 2, "the first restore is known after the second");
-    let full: Option<String> = open
-        .query_row("SELECT full_at FROM rollbook_checkpoints", [], |row| {
-            row.get(0)
-        })
+    let (full, shared): (i64, String) = open
+        .query_row(
+            "SELECT count(full_at), group_concat(item, '') FILTER (WHERE shared) FROM rollbook_checkpoints",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
         .expect("there");
     let approvals: i64 = open
         .query_row("SELECT count(*) FROM rollbook_approvals", [], |row| {
@@ -344,8 +347,9 @@ async fn a_backup_is_restored_and_the_old_mirror_is_kept() {
         .expect("counted");
     assert_eq!(
         (full, approvals, count(&installation.mirror())),
-        (None, 0, ROWS + 1)
+        (0, 0, ROWS + 1)
     );
+    assert_eq!(shared, "2", "of which series rows were shared");
     assert!(
         verify(&installation.mirror(), VerifyScope::All)
             .expect("looked at")

@@ -103,9 +103,9 @@ impl<'a> ItemWalk<'a> {
         self.checkpoint.is_recounted()
     }
 
-    /// Whether rows of it may be of responses for several.
+    /// Whether rows of it are of responses for several.
     pub(super) fn has_shared_rows(&self) -> bool {
-        self.checkpoint.has_shared_rows()
+        self.checkpoint.shared
     }
 
     /// Whether it reached its end, and its rows were taken.
@@ -184,7 +184,7 @@ impl<'a> ItemWalk<'a> {
         let compared = self.rules.compare(rows, facts, end, self.before.as_ref());
         match compared.await {
             Ok(Some(read)) => {
-                self.checkpoint.full_at = self.checkpoint.full_at.filter(|_| !is_shared);
+                self.checkpoint.shared |= is_shared;
                 self.accept(read).await
             }
             Ok(None) => self.step_alone().await,

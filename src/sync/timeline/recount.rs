@@ -47,9 +47,7 @@ impl Walks<'_> {
                 Some(settled) => {
                     group.gap(known) > settled && self.may_read_from_start(&group, known)
                 }
-                None => {
-                    is_more && !group.is_recounted(known) && self.has_shared_rows(&group, known)
-                }
+                None => is_more && !group.is_recounted(known) && group.is_shared(known),
             };
             if reads_from_start {
                 self.forget(&group, known).await?;
@@ -78,7 +76,7 @@ impl Walks<'_> {
         }
         let is_shared = |item: &&Item| {
             let checkpoint = known.get(&key_of(item));
-            checkpoint.is_some_and(Checkpoint::has_shared_rows)
+            checkpoint.is_some_and(|checkpoint| checkpoint.shared)
         };
         let group = Group {
             rows: 0,
@@ -102,12 +100,6 @@ impl Walks<'_> {
                 .await?;
         }
         Ok(())
-    }
-
-    /// Rows may be of responses for several series.
-    fn has_shared_rows(&self, group: &Group<'_>, known: &BTreeMap<String, Checkpoint>) -> bool {
-        let mut checkpoints = group.checkpoints(known);
-        self.job.spec.several.is_some() && checkpoints.any(Checkpoint::has_shared_rows)
     }
 
     /// The series are read from their start, also by later runs where this one has no time for all, and no difference is known.
@@ -211,6 +203,11 @@ impl Group<'_> {
     /// Whether its series are being read from their start because of their number.
     fn is_recounted(&self, known: &BTreeMap<String, Checkpoint>) -> bool {
         self.checkpoints(known).any(Checkpoint::is_recounted)
+    }
+
+    /// Whether rows of its series are of responses for several.
+    fn is_shared(&self, known: &BTreeMap<String, Checkpoint>) -> bool {
+        self.checkpoints(known).any(|one| one.shared)
     }
 
     fn note(&self, known: &mut BTreeMap<String, Checkpoint>, act: impl Fn(&mut Checkpoint)) {

@@ -91,7 +91,7 @@ impl Span {
                 cursor: None,
                 walked_to: None,
                 same: None,
-                full_at: Some(self.now),
+                shared: false,
                 ..before
             },
             false => Checkpoint {
