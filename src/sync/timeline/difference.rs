@@ -33,35 +33,35 @@ impl Compared {
         response: impl IntoIterator<Item = (&'a str, &'a Rows)>,
         others: impl IntoIterator<Item = (&'a str, &'a Rows)>,
     ) -> Option<Split> {
-        let mut mine = RowsByTime::new();
-        response
-            .into_iter()
-            .for_each(|part| self.add(&mut mine, part));
-        let mut theirs = RowsByTime::new();
-        others
-            .into_iter()
-            .for_each(|part| self.add(&mut theirs, part));
-        let items = |rows: &RowsByTime<'a>| rows.keys().map(|(item, _)| *item).collect();
-        let (my_items, their_items): (BTreeSet<&str>, BTreeSet<&str>) =
-            (items(&mine), items(&theirs));
-        if !their_items.is_subset(&my_items) {
-            return Some(Split::Fewer);
-        }
-        if theirs.len() > mine.len() {
-            return Some(Split::TooMany);
-        }
-        let newest: BTreeMap<&str, &str> = mine.keys().copied().collect();
-        let mut has_changed = false;
-        for (row @ (item, time), cells) in &mine {
-            let is_same = theirs.get(row).map(|other| other.bytes() == cells.bytes());
-            match is_same {
-                Some(true) => {}
-                // It may still change, or be of another item.
-                Some(false) if newest.get(item) == Some(time) => has_changed = true,
-                Some(false) | None => return Some(Split::Fewer),
+        difference_of(&self.by_time(response), &self.by_time(others))
+    }
+
+    /// What is wrong with it also when it is requested again, after the others: rows may have arrived late, and values may
+    /// have been corrected. A row that is in neither of the earlier ones is new since then, and one that both have is right.
+    pub(super) fn lasting_difference<'a>(
+        &self,
+        response: impl IntoIterator<Item = (&'a str, &'a Rows)>,
+        others: impl IntoIterator<Item = (&'a str, &'a Rows)>,
+        again: impl IntoIterator<Item = (&'a str, &'a Rows)>,
+    ) -> Option<Split> {
+        let (first, theirs) = (self.by_time(response), self.by_time(others));
+        let mut again = self.by_time(again);
+        let bytes = |cells: Option<&Cells<'a>>| cells.map(|cells| cells.bytes());
+        again.retain(|row, cells| {
+            let (first, theirs) = (first.get(row), theirs.get(row));
+            if bytes(first) == bytes(theirs) {
+                *cells = *theirs.unwrap_or(cells);
+                return theirs.is_some();
             }
-        }
-        has_changed.then_some(Split::Unproven)
+            true
+        });
+        difference_of(&again, &theirs)
+    }
+
+    fn by_time<'a>(&self, parts: impl IntoIterator<Item = (&'a str, &'a Rows)>) -> RowsByTime<'a> {
+        let mut all = RowsByTime::new();
+        parts.into_iter().for_each(|part| self.add(&mut all, part));
+        all
     }
 
     fn add<'a>(&self, all: &mut RowsByTime<'a>, (item, rows): (&'a str, &'a Rows)) {
@@ -77,6 +77,29 @@ impl Compared {
         let compared = timed.filter(|(time, _)| is_compared(time));
         all.extend(compared.map(|(time, row)| ((item, time), row)));
     }
+}
+
+fn difference_of(mine: &RowsByTime<'_>, theirs: &RowsByTime<'_>) -> Option<Split> {
+    let my_items: BTreeSet<&str> = mine.keys().map(|(item, _)| *item).collect();
+    let their_items: BTreeSet<&str> = theirs.keys().map(|(item, _)| *item).collect();
+    if !their_items.is_subset(&my_items) {
+        return Some(Split::Fewer);
+    }
+    if theirs.len() > mine.len() {
+        return Some(Split::TooMany);
+    }
+    let newest: BTreeMap<&str, &str> = mine.keys().copied().collect();
+    let mut has_changed = false;
+    for (row @ (item, time), cells) in mine {
+        let is_same = theirs.get(row).map(|other| other.bytes() == cells.bytes());
+        match is_same {
+            Some(true) => {}
+            // It may still change, or be of another item.
+            Some(false) if newest.get(item) == Some(time) => has_changed = true,
+            Some(false) | None => return Some(Split::Fewer),
+        }
+    }
+    has_changed.then_some(Split::Unproven)
 }
 
 #[cfg(test)]
@@ -145,6 +168,42 @@ mod tests {
             };
             let (response, others) = (rows(response), rows(others));
             let found = compared.difference(by_item(&response), by_item(&others));
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_lasts_when_a_response_is_requested_again() {
+        let (fewer, too_many) = (Some(Split::Fewer), Some(Split::TooMany));
+        for (name, response, others, again, expected) in [
+            ("a late row", "a1 b1", "a1 b1 b2", "a1 b1 b2", None),
+            ("the first of its item", "a1", "a1 b1", "a1 b1 b2", None),
+            ("a late one in between", "a1", "a1 a3", "a1 a2 a3", None),
+            ("newer than all", "a1", "a1 a3", "a1 a3 a4 c1", None),
+            ("none", "a1 a2", "a1 a2 a3", "a1 a2", too_many),
+            ("another one", "a1", "a1 a3", "a1 a2", too_many),
+            ("others drop rows", "a1 a2 a3", "a1 a3", "a1 a2 a3", fewer),
+            ("one that was removed", "a1 a2 a3", "a1 a3", "a1 a3", None),
+            ("dropped now", "a1 a2", "a1 a2 a3", "a1 a3", too_many),
+            ("another item", "a1 a2", "a1 b2", "a1 a2", fewer),
+            ("corrected", "a1=x a2", "a1=y a2", "a1=y a2", None),
+            (
+                "corrected later",
+                "a1=x a2",
+                "a1=x a2 a3",
+                "a1=y a2 a3",
+                None,
+            ),
+            ("another's value", "a1=x a2", "a1=y a2", "a1=x a2", fewer),
+        ] {
+            let compared = Compared {
+                column: 0,
+                span: (time(1), time(19)),
+                between: (time(20), time(21)),
+            };
+            let [response, others, again] = [response, others, again].map(rows);
+            let [response, others, again] = [&response, &others, &again].map(by_item);
+            let found = compared.lasting_difference(response, others, again);
             assert_eq!(found, expected, "{name}");
         }
     }

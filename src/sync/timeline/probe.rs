@@ -5,6 +5,9 @@
 //! each response drops them twice then, one that cuts a response cuts neither half at the same row, and one that limits the
 //! rows of each item shows more of them in two halves, or alone. A smaller response may still be cut at its end, because a
 //! limit need not count rows: what such a cut would have taken is requested once more, see `RowOrder`.
+//!
+//! A difference counts if the response still has it when it is requested again: rows arrive hours late, and perhaps between
+//! two requests.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::difference::{Compared, by_item};
 use super::item::ItemWalk;
-use super::shared::{SharedResponse, SharedRows, Split, respond, respond_alone};
+use super::shared::{RowsByItem, SharedResponse, SharedRows, Split, respond, respond_alone};
 use super::step::ItemRules;
 use crate::connector::api::SeveralRules;
 use crate::model::row::Rows;
@@ -25,20 +28,14 @@ const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// Two requests meet in a time without rows that is at least so long.
 const GAP: SignedDuration = SignedDuration::from_secs(4);
 
-/// Finds out whether a response is whole; returns whether all of its rows were compared.
+/// Finds out whether a response is whole; returns it, or the same one of a later time.
 pub(super) async fn check(
     rules: ItemRules<'_>,
     several: &SeveralRules,
     walks: &[ItemWalk<'_>],
-    shared: &SharedRows,
-    span: (Timestamp, Timestamp),
-) -> Result<bool, SharedResponse> {
-    if shared.order.lacks_times() {
-        return Err(SharedResponse::Split(Split::Untimed));
-    }
-    if shared.order.is_mixed() {
-        return Err(SharedResponse::Split(Split::Unordered));
-    }
+    mut shared: Box<SharedRows>,
+) -> Result<Box<SharedRows>, SharedResponse> {
+    check_order(&shared)?;
     let (memory, name) = (&rules.context.source.memory, &rules.job.spec.name);
     let lengths = || shared.parts.values().map(|rows| rows.len() as u64);
     let size = SharedSize {
@@ -47,13 +44,57 @@ pub(super) async fn check(
         of_item: lengths().max().unwrap_or_default(),
     };
     if memory.is_known_whole(name, size) {
-        ends(rules, several, walks, shared, span).await?;
-        return Ok(false);
+        ends(rules, several, walks, &shared).await?;
+        return Ok(shared);
     }
-    halves(rules, several, walks, shared, span).await?;
-    largest(rules, several, walks, shared).await?;
+    shared = halves(rules, several, walks, shared).await?;
+    shared = largest(rules, several, walks, shared).await?;
     memory.found_whole(name, size, rules.context.clock.now());
-    Ok(true)
+    shared.is_compared = true;
+    Ok(shared)
+}
+
+fn check_order(shared: &SharedRows) -> Result<(), SharedResponse> {
+    if shared.order.lacks_times() {
+        return Err(SharedResponse::Split(Split::Untimed));
+    }
+    if shared.order.is_mixed() {
+        return Err(SharedResponse::Split(Split::Unordered));
+    }
+    Ok(())
+}
+
+/// Requests the same rows once more, as they are now.
+pub(super) async fn again(
+    rules: ItemRules<'_>,
+    several: &SeveralRules,
+    walks: &[ItemWalk<'_>],
+    shared: &SharedRows,
+) -> Result<Box<SharedRows>, SharedResponse> {
+    let again = rows_of(respond(rules, several, walks.iter(), shared.span).await)?;
+    check_order(&again)?;
+    Ok(again)
+}
+
+/// A response that has the rows of other ones, at the latest when it is requested again.
+async fn like_others(
+    rules: ItemRules<'_>,
+    several: &SeveralRules,
+    walks: &[ItemWalk<'_>],
+    shared: Box<SharedRows>,
+    (compared, others): (Compared, RowsByItem),
+) -> Result<Box<SharedRows>, SharedResponse> {
+    match compared.difference(by_item(&shared.parts), by_item(&others)) {
+        None => return Ok(shared),
+        Some(why) if why.lacks_rows() => {}
+        Some(why) => return Err(SharedResponse::Split(why)),
+    }
+    let again = again(rules, several, walks, &shared).await?;
+    let [first, others, last] = [&shared.parts, &others, &again.parts].map(by_item);
+    match compared.lasting_difference(first, others, last) {
+        None => Ok(again),
+        Some(why) => Err(SharedResponse::Split(why)),
+    }
 }
 
 /// Requests the same rows by two requests that share the time. They name the items in another order, with another first and
@@ -62,9 +103,9 @@ async fn halves(
     rules: ItemRules<'_>,
     several: &SeveralRules,
     walks: &[ItemWalk<'_>],
-    shared: &SharedRows,
-    (from, to): (Timestamp, Timestamp),
-) -> Result<(), SharedResponse> {
+    shared: Box<SharedRows>,
+) -> Result<Box<SharedRows>, SharedResponse> {
+    let (from, to) = shared.span;
     let column = rules.window.column;
     let rows = shared.parts.values().flat_map(Rows::iter);
     let times = rows.filter_map(|row| row.at(column).text().and_then(scalar::parse));
@@ -84,10 +125,7 @@ async fn halves(
         span: (from, to),
         between: (shared.during.0, second.during.1),
     };
-    match compared.difference(by_item(&shared.parts), by_item(&apart.parts)) {
-        Some(why) => Err(SharedResponse::Split(why)),
-        None => Ok(()),
-    }
+    like_others(rules, several, walks, shared, (compared, apart.parts)).await
 }
 
 /// Requests the item with most rows alone.
@@ -95,31 +133,33 @@ async fn largest(
     rules: ItemRules<'_>,
     several: &SeveralRules,
     walks: &[ItemWalk<'_>],
-    shared: &SharedRows,
-) -> Result<(), SharedResponse> {
+    shared: Box<SharedRows>,
+) -> Result<Box<SharedRows>, SharedResponse> {
     let own = |walk: &ItemWalk<'_>| {
         let id = walk.item.variables.get(&several.variable)?;
-        Some(walk.own(shared.parts.get(id)))
+        Some((id.clone(), walk.own(shared.parts.get(id))))
     };
     let all = walks.iter().filter_map(|walk| Some((walk, own(walk)?)));
-    let largest = all.max_by_key(|(_, own)| own.len());
-    let Some((walk, own)) = largest.filter(|(_, own)| !own.is_empty()) else {
-        return Ok(());
+    let largest = all.max_by_key(|(_, (_, own))| own.len());
+    let Some((walk, (id, own))) = largest.filter(|(_, (_, own))| !own.is_empty()) else {
+        return Ok(shared);
     };
-    match alone(rules, walk, &own, shared.during).await? {
-        (_, Some(why)) => Err(SharedResponse::Split(why)),
-        (_, None) => Ok(()),
+    let (alone, compared) = alone(rules, walk, &shared).await?;
+    let rows = alone.rows();
+    if compared.difference([("", &own)], [("", &rows)]).is_none() {
+        return Ok(shared);
     }
+    let mut others = shared.parts.clone();
+    others.insert(id, rows);
+    like_others(rules, several, walks, shared, (compared, others)).await
 }
 
-/// Requests the step of one walk alone, and compares its rows with those of a response for several; returns them, and what
-/// is wrong with that response.
+/// Requests the step of one walk alone, to be compared with its rows of a response for several.
 pub(super) async fn alone(
     rules: ItemRules<'_>,
     walk: &ItemWalk<'_>,
-    own: &Rows,
-    during: (Timestamp, Timestamp),
-) -> Result<(Box<SharedRows>, Option<Split>), SharedResponse> {
+    shared: &SharedRows,
+) -> Result<(Box<SharedRows>, Compared), SharedResponse> {
     let Some(span) = walk.walk.span() else {
         return Err(SharedResponse::Split(Split::Unproven));
     };
@@ -130,10 +170,9 @@ pub(super) async fn alone(
     let compared = Compared {
         column: rules.window.column,
         span: inside(span),
-        between: (during.0, alone.during.1),
+        between: (shared.during.0, alone.during.1),
     };
-    let why = compared.difference([("", own)], alone.parts.values().map(|rows| ("", rows)));
-    Ok((alone, why))
+    Ok((alone, compared))
 }
 
 /// Requests the end that a cut would have taken, where the rows are in the order of their times.
@@ -142,30 +181,33 @@ async fn ends(
     several: &SeveralRules,
     walks: &[ItemWalk<'_>],
     shared: &SharedRows,
-    (from, to): (Timestamp, Timestamp),
 ) -> Result<(), SharedResponse> {
+    let (from, to) = shared.span;
     let has_last = |walk: &ItemWalk<'_>| {
         let id = walk.item.variables.get(&several.variable);
         walk.has_declared_last(&walk.own(id.and_then(|id| shared.parts.get(id))))
     };
     let newest = shared.order.newest_if_last();
     let newest = newest.filter(|_| !walks.iter().all(has_last));
-    let ends = [
-        newest.map(|newest| (scalar::saturating_add(newest, -SECOND).max(from), to)),
-        shared
-            .order
-            .oldest_if_last()
-            .map(|oldest| (from, scalar::saturating_add(oldest, SECOND).min(to))),
-    ];
-    for span in ends.into_iter().flatten() {
+    let oldest = shared.order.oldest_if_last();
+    // The times of rows that a cut would have taken. Both requests have one bound; the other one is not theirs.
+    let newer = newest.map(|newest| {
+        let begun = scalar::saturating_add(newest, -SECOND).max(from);
+        ((begun, to), (newest, to))
+    });
+    let older = oldest.map(|oldest| {
+        let ended = scalar::saturating_add(oldest, SECOND).min(to);
+        ((from, ended), (from, oldest))
+    });
+    for (span, taken) in [newer, older].into_iter().flatten() {
         let again = rows_of(respond(rules, several, walks.iter(), span).await)?;
         let compared = Compared {
             column: rules.window.column,
-            span: inside(span),
+            span: taken,
             between: (shared.during.0, again.during.1),
         };
         let difference = compared.difference(by_item(&shared.parts), by_item(&again.parts));
-        if matches!(difference, Some(Split::Fewer | Split::TooMany)) {
+        if difference.is_some_and(Split::lacks_rows) {
             return Err(SharedResponse::Split(Split::TooMany));
         }
     }

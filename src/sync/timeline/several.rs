@@ -327,15 +327,12 @@ async fn respond_whole(
         spans().map(|span| span.0).min().unwrap_or_default(),
         spans().map(|span| span.1).max().unwrap_or_default(),
     );
-    let mut shared = match respond(rules, several, walks.iter(), span).await {
+    let shared = match respond(rules, several, walks.iter(), span).await {
         SharedResponse::Rows(shared) => shared,
         other => return other,
     };
-    match probe::check(rules, several, walks, &shared, span).await {
-        Ok(is_compared) => {
-            shared.is_compared = is_compared;
-            SharedResponse::Rows(shared)
-        }
+    match probe::check(rules, several, walks, shared).await {
+        Ok(shared) => SharedResponse::Rows(shared),
         Err(other) => other,
     }
 }
@@ -368,6 +365,7 @@ async fn take(
             && !(shared.order.rises_in_items() && walk.has_declared_last(own))
     };
     let mut alone: Vec<Alone> = walks.iter().map(|_| Alone::NotAsked).collect();
+    let mut again: Option<Box<SharedRows>> = None;
     // Before any row is taken: a server that answers for fewer is not believed in anything. Of a response that was cut the
     // item of its last row may be a part, which is asked for after those that lack more.
     for why in [Split::Fewer, Split::TooMany] {
@@ -379,11 +377,28 @@ async fn take(
             if !is_asked {
                 continue;
             }
-            *alone = match probe::alone(rules, walk, own, shared.during).await {
-                Ok((_, Some(Split::Fewer | Split::TooMany))) => return Err(why),
-                Ok((rows, _)) => Alone::Rows(rows),
-                Err(_) => Alone::NoRows,
+            let Ok((rows, compared)) = probe::alone(rules, walk, &shared).await else {
+                *alone = Alone::NoRows;
+                continue;
             };
+            let theirs = rows.rows();
+            let difference = compared.difference([("", own)], [("", &theirs)]);
+            let lasts = |again: &SharedRows| {
+                let again = walk.own(id(walk).and_then(|id| again.parts.get(&id)));
+                let lasting =
+                    compared.lasting_difference([("", own)], [("", &theirs)], [("", &again)]);
+                lasting.is_some_and(Split::lacks_rows)
+            };
+            // They may have arrived late: only what the response lacks once more is missing in it.
+            if difference.is_some_and(Split::lacks_rows) && again.as_deref().is_none_or(lasts) {
+                let fresh = probe::again(rules, several, walks, &shared).await;
+                let fresh = fresh.map_err(|_| Split::Unproven)?;
+                if lasts(&fresh) {
+                    return Err(why);
+                }
+                again = Some(fresh);
+            }
+            *alone = Alone::Rows(rows);
         }
     }
     let mut done = Vec::with_capacity(walks.len());

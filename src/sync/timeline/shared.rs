@@ -46,6 +46,13 @@ pub(super) enum Split {
     Unproven,
 }
 
+impl Split {
+    /// A comparison showed that rows are missing, or are other ones.
+    pub(super) fn lacks_rows(self) -> bool {
+        matches!(self, Self::Fewer | Self::TooMany)
+    }
+}
+
 /// The response to a request for several items.
 pub(super) enum SharedResponse {
     Rows(Box<SharedRows>),
@@ -68,6 +75,8 @@ pub(super) struct SharedRows {
     pub is_compared: bool,
     pub facts: WalkFacts,
     pub end: ListEnd,
+    /// The time that was requested.
+    pub span: (Timestamp, Timestamp),
     /// When it was requested and received, by our clock or the server's, whichever makes it longer.
     pub during: (Timestamp, Timestamp),
 }
@@ -159,6 +168,7 @@ async fn request(
             is_compared: false,
             facts,
             end,
+            span,
             during,
         })),
         Ok(Ok(None)) if facts.unidentified == facts.received => {

@@ -2,6 +2,7 @@
 //!
 //! The rule of all tests: what is stored is what the vendor has, or the run says that it is not whole.
 
+mod late;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
