@@ -168,6 +168,18 @@ pub fn save(
         .map_err(StoreError::sql("write a checkpoint"))
 }
 
+/// Series with rows of responses for several are read from their start by the next walk, and no difference to the vendor's
+/// number of rows is known.
+pub fn restart_shared(connection: &Connection, table: &Table) -> Result<(), StoreError> {
+    connection
+        .execute(
+            "UPDATE rollbook_checkpoints SET walked_from = NULL, count_gap = NULL WHERE source = ?1 AND stream = ?2 AND shared",
+            params![table.source, table.stream],
+        )
+        .map(drop)
+        .map_err(StoreError::sql("write the checkpoints of a time series"))
+}
+
 /// Deletes all checkpoints of a stream, so that it is read in full.
 pub fn forget(connection: &Connection, table: &Table) -> Result<(), StoreError> {
     connection

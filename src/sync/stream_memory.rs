@@ -143,6 +143,11 @@ impl StreamMemory {
         self.state().of(stream).whole.add(size, now);
     }
 
+    /// A response lacked rows: none is known to be whole.
+    pub fn distrust(&self, stream: &StreamName) {
+        self.state().of(stream).whole = WholeSizes::default();
+    }
+
     /// What the mirror does not hold yet.
     pub fn take_new(&self) -> Vec<(StreamName, Adaptation)> {
         let mut state = self.state();

@@ -66,6 +66,8 @@ pub struct TimelineReport {
     pub unread: BTreeSet<String>,
     /// Responses for several items lacked rows.
     pub lacks_shared: bool,
+    /// How many items a request may name, if that turned out to be fewer than before.
+    pub most_shared: Option<usize>,
     /// How many steps were applied.
     pub steps: u64,
     /// How many items there are.
@@ -142,9 +144,12 @@ pub async fn read(
         false => Begin::Checkpoint,
     };
     let all: Vec<&Item> = items.iter().collect();
-    let refusal = walks
-        .read(&all, (begin, usize::MAX), &mut known, &mut report)
-        .await?;
+    let read = walks.read(&all, (begin, usize::MAX), &mut known, &mut report);
+    let read = read.await;
+    // Also where a step could not be written: what responses for several items lacked must not be forgotten.
+    let remembered = walks.remember_shared(&mut known, &report).await;
+    let refusal = read?;
+    remembered?;
     // Nothing but refusals is no reading at all.
     if report.refused.len() == items.len() && report.failure.is_none() {
         report.failure = refusal;
@@ -210,7 +215,8 @@ impl Walks<'_> {
                 break;
             };
             if let Some((most, why)) = waiting.learn(&advanced.found) {
-                report.facts.notes.push(several::remember(rules, most, why));
+                report.facts.notes.push(several::note(most, why));
+                report.most_shared = Some(most);
             }
             report.lacks_shared |= advanced.found.lacks_rows && self.rules.writing != Writing::Dry;
             for (walk, progress) in advanced.walks {

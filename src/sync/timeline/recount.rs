@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::span::Begin;
-use super::{TimelineReport, Walks, Writing, key_of};
+use super::{TimelineReport, Walks, Writing, key_of, several};
 use crate::model::scalar;
 use crate::store::StoreError;
 use crate::store::checkpoints::{self, Checkpoint};
@@ -64,6 +64,32 @@ impl Walks<'_> {
         Ok(())
     }
 
+    /// Remembers how many series a request may name. Where responses for several lacked rows, the series that have such rows
+    /// are first marked to be read from their start: while that is not written, the next run has to find it again.
+    pub(super) async fn remember_shared(
+        &self,
+        known: &mut BTreeMap<String, Checkpoint>,
+        report: &TimelineReport,
+    ) -> Result<(), Failure> {
+        if self.rules.writing == Writing::Dry {
+            return Ok(());
+        }
+        if report.lacks_shared {
+            self.context.source.memory.distrust(&self.job.spec.name);
+            let table = Arc::clone(&self.job.table);
+            let mark = move |connection: &mut _| checkpoints::restart_shared(connection, &table);
+            self.context.store.write(mark).await?;
+            for checkpoint in known.values_mut().filter(|one| one.shared) {
+                checkpoint.count_gap = None;
+                checkpoint.walked_from = None;
+            }
+        }
+        if let Some(most) = report.most_shared {
+            several::remember(self.context, self.job, most);
+        }
+        Ok(())
+    }
+
     /// Reads series from their start that have rows of responses for several, where such responses turned out to lack rows.
     pub(super) async fn replace_shared(
         &self,
@@ -89,11 +115,6 @@ impl Walks<'_> {
             "series that may lack rows of earlier shared responses: {}; they are read again from their start",
             group.items.len()
         ));
-        group.note(known, |checkpoint| {
-            checkpoint.count_gap = None;
-            checkpoint.walked_from = None;
-        });
-        self.save(&group, known).await?;
         // What this run cannot read, the next one does.
         if report.is_whole() {
             self.read(&group.items, (Begin::Checkpoint, 1), known, report)

@@ -37,13 +37,16 @@ pub(super) fn most(context: &Context<'_>, job: &StreamJob) -> usize {
     known.map_or(several.most, |known| known.min(several.most))
 }
 
-/// The server does not serve more items at once: no request names more for a while. Returns a note for the report.
-pub(super) fn remember(rules: ItemRules<'_>, most: usize, why: Split) -> String {
-    let name = &rules.job.spec.name;
-    rules.context.source.memory.update(name, |memory| {
+/// The server does not serve more items at once: no request names more for a while.
+pub(super) fn remember(context: &Context<'_>, job: &StreamJob, most: usize) {
+    context.source.memory.update(&job.spec.name, |memory| {
         memory.items = u64::try_from(most).ok();
-        memory.found = Some(rules.context.clock.now());
+        memory.found = Some(context.clock.now());
     });
+}
+
+/// What the report says of it.
+pub(super) fn note(most: usize, why: Split) -> String {
     let cause = match why {
         Split::Fewer => "leaves rows out of responses for several items",
         Split::Unnamed => "does not return of which item each row is",

@@ -1,4 +1,4 @@
-//! S12: rows that arrive late, and values that are corrected, while responses for several series are compared.
+//! S12: rows that arrive late, values that are corrected, and writes that fail while responses for several series are compared.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 
 use super::server::{Fault, Order, World, hours, id, time};
-use super::{asked, assert_whole, next_day, start};
+use super::{asked, assert_whole, differences, next_day, serve, start};
 use crate::field::harness::{Harness, RunRecord, START, each};
 
 /// What is not there at first.
@@ -97,6 +97,59 @@ fn s12_rows_that_arrive_late_are_no_difference() {
                 assert!(requests.len() <= most, "{requests:?}");
                 next_day(&harness, &world, day);
             }
+        },
+    );
+}
+
+fn write(harness: &Harness, sql: &str) {
+    let mirror = rusqlite::Connection::open(harness.installation.mirror()).expect("open");
+    mirror.execute_batch(sql).expect("written");
+}
+
+/// S12: that a server leaves rows out is not forgotten where the mirror cannot be written at that moment.
+#[test]
+fn s12_a_fault_is_not_forgotten_with_a_failed_write() {
+    let points = &["points"][..];
+    let both = &["points", "checkpoints"][..];
+    each(
+        &[(points, false), (points, true), (both, false), (both, true)],
+        |row| format!("{row:?}"),
+        |(unwritable, is_new_process)| {
+            let world = World::with(Order::Asked, Fault::Hides, 5);
+            let mut harness = start(&world, 20);
+            assert!(harness.sync().outcome.starts_with("ok"));
+            assert_eq!(differences(&harness, &world), 1, "one row is hidden");
+            let leaves_out = World {
+                fault: Fault::First,
+                ..world.clone()
+            };
+            serve(&harness, &leaves_out);
+            next_day(&harness, &world, 1);
+            for table in *unwritable {
+                let (event, table) = match *table {
+                    "points" => ("INSERT", "own_points"),
+                    _ => ("UPDATE", "rollbook_checkpoints"),
+                };
+                write(
+                    &harness,
+                    &format!(
+                        "CREATE TRIGGER {table}_full BEFORE {event} ON {table} BEGIN SELECT RAISE(ABORT, 'full'); END"
+                    ),
+                );
+            }
+            let run = harness.sync();
+            assert!(!run.outcome.starts_with("ok"), "{run:?}");
+            for table in ["own_points", "rollbook_checkpoints"] {
+                write(&harness, &format!("DROP TRIGGER IF EXISTS {table}_full"));
+            }
+            if *is_new_process {
+                harness.close();
+            }
+            assert_whole(&harness.sync(), &harness, &world, "it can be written");
+            next_day(&harness, &world, 2);
+            let run = harness.sync();
+            assert_whole(&run, &harness, &world, "a day later");
+            assert!(!is_blamed(&run), "{run:?}");
         },
     );
 }
