@@ -301,7 +301,7 @@ pub struct PageConfig {
     pub size: Option<u32>,
     /// Template of the value of `offset` or `number`, of `{offset}`, `{number}` and `{size}`: `"{number},{size}"` for
     /// `page=2,50`. Default: the number alone. With `number`, `{offset}` is the rows requested before, for a server whose
-    /// pages can have more rows than requested.
+    /// pages can have more rows than requested, or fewer because some are hidden.
     pub value: Option<String>,
     /// Parameter with the cursor (`cursor`).
     pub cursor: Option<String>,

@@ -107,6 +107,7 @@ impl Pager {
         let size = rules.size.max(1);
         let at = match (rules.by, since) {
             (PageBy::Offset, _) => At::Offset(0),
+            (PageBy::Number, _) if rules.counts_requested() => At::Offset(0),
             (PageBy::Number, _) => At::Number(rules.first),
             (PageBy::Watermark, Some(from)) => At::Since { from, skip: 0 },
             _ => At::Start,
@@ -178,7 +179,7 @@ impl Pager {
         if let Some(end) = self.positions.rechecked_end.take() {
             return self.after_recheck(end, ask, facts);
         }
-        if self.refutes_limit(ask, facts) {
+        if self.after_check(facts) {
             return PageUse::Skip;
         }
         if self.repeats(ask, facts) {
@@ -212,7 +213,7 @@ impl Pager {
     /// Whether a page can be requested with fewer rows.
     pub fn can_shrink(&self, ask: &PageAsk) -> bool {
         let is_first = self.received == 0 && self.under_way == 1;
-        let by_number = matches!(ask.at, At::Number(_));
+        let by_number = self.rules.by == PageBy::Number;
         self.rules.asks_size()
             && ask.want > SMALLEST
             && self.positions.rechecked_end.is_none()
@@ -235,7 +236,7 @@ impl Pager {
             number: Some(ask.number),
             attempts,
         };
-        if let At::Offset(offset) = ask.at {
+        if let (false, At::Offset(offset)) = (self.rules.counts_requested(), &ask.at) {
             let rest = part(At::Offset(offset + self.size), ask.want - self.size, 0);
             self.queue.push_front(rest);
         }

@@ -172,7 +172,7 @@ impl fmt::Display for Inconsistency {
             Self::PageLimit { rows, wanted } => write!(
                 f,
                 "a page has {rows} rows where {wanted} were requested, and others follow: the server's limit seems to be \
-                 lower; set `page.size = {rows}` in the connector"
+                 lower; set `page.size` in the connector to that limit, {rows} at most"
             ),
             Self::Unsorted => f.write_str(
                 "the list is not sorted by its change time; correct `page.column` or the query of the connector",

@@ -345,7 +345,7 @@ fn query(
     };
     match at {
         At::Start => {}
-        At::Offset(rows) => add(&page.offset, page.offset_value(*rows, want)),
+        At::Offset(rows) => add(page.offset_name(), page.offset_value(*rows, want)),
         At::Number(number) => add(&page.number, page.number_value(*number, want)),
         At::Cursor(cursor) => add(&page.cursor, cursor.clone()),
         At::Since { skip, .. } => add(&page.offset, page.offset_value(*skip, want)),

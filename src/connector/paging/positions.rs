@@ -33,12 +33,10 @@ pub(super) struct Positions {
     false_end: Option<u64>,
     /// The end of the furthest page, and the row that is there.
     last_row: (u64, Option<u64>),
-    /// The rows of a first page that may have been cut at the server's own limit, and the last of them.
+    /// The rows of a first page that may have been cut at the server's own limit, and the last of them; until that is known.
     short_first: Option<(u64, Option<u64>)>,
-    /// Pages have the size of that page.
-    is_step_short: bool,
-    /// That page was short for another reason.
-    is_limit_refuted: bool,
+    /// The server's own limit, below the requested size: pages have this size.
+    limit: Option<u64>,
 }
 
 impl Positions {
@@ -60,7 +58,9 @@ impl Positions {
 
     /// The server reports that the position does not exist.
     pub(super) fn missing(&mut self, position: u64) {
-        self.empties.insert(position, 2);
+        let is_check = self.short_first.take().is_some();
+        self.empties
+            .insert(if is_check { self.frontier } else { position }, 2);
     }
 
     fn cover(&mut self, start: u64, end: u64) {
@@ -86,9 +86,15 @@ impl Pager {
     }
 
     /// The position behind a page. A server that applies the limit and returns more rows does not count the excess,
-    /// such as a row that is listed twice.
+    /// such as a row that is listed twice. Where the rows requested count, a first page that is short, and one that has as
+    /// many rows as the server's limit, may end there.
     pub(super) fn end_of(&self, ask: &PageAsk, received: u64) -> u64 {
+        let may_be_cut = |offset| offset == 0 || self.positions.limit == Some(received);
         match ask.at {
+            At::Offset(offset) if self.rules.counts_requested() => {
+                let is_cut = self.rules.asks_size() && may_be_cut(offset) && received < ask.want;
+                offset + if is_cut { received } else { ask.want }
+            }
             At::Offset(offset) if self.applies_limit => offset + received.min(ask.want),
             At::Offset(offset) => offset + received,
             At::Number(_) => self.position_of(&ask.at) + 1,
@@ -100,7 +106,8 @@ impl Pager {
     /// it by chance, so a longer page before it matters only if rows follow both: then the rows skipped behind the
     /// longer page are requested.
     fn check_limit(&mut self, ask: &PageAsk, received: u64) {
-        let (At::Offset(offset), true) = (&ask.at, self.rules.asks_size()) else {
+        let counts = self.rules.asks_size() && !self.rules.counts_requested();
+        let (At::Offset(offset), true) = (&ask.at, counts) else {
             return;
         };
         if self.applies_limit {
@@ -112,53 +119,72 @@ impl Pager {
         self.applies_limit |= received == ask.want;
     }
 
-    /// Where the next page begins behind the rows requested, a server with a lower limit would lose the rows between. So the
-    /// second page begins behind the rows of a short first page, and has its size. A page that is too short for that shows a
-    /// lower limit only if rows follow.
-    fn note_first(&mut self, ask: &PageAsk, position: u64, facts: &PageFacts) {
+    /// Where the next page begins behind the rows requested, a server with a lower limit would lose the rows between. So a
+    /// first page that is short is checked before the next one is requested, and a page that is longer than the limit refutes it.
+    fn note_limit(&mut self, ask: &PageAsk, position: u64, facts: &PageFacts) {
         if !self.rules.counts_requested() || !self.rules.asks_size() {
             return;
         }
         let rows = facts.received;
         if position == 0 && rows < ask.want {
             self.positions.short_first = Some((rows, facts.last_row));
-            self.positions.is_step_short = rows * FEWEST >= ask.want;
-        } else if let (Some((rows, _)), false, false) = (
-            self.positions.short_first,
-            self.positions.is_step_short,
-            self.positions.is_limit_refuted,
-        ) {
-            let wanted = ask.want;
-            self.contradict(Inconsistency::PageLimit { rows, wanted });
+        } else if self
+            .positions
+            .limit
+            .is_some_and(|limit| ask.want > limit && rows != limit)
+        {
+            self.positions.limit = None;
         }
     }
 
-    /// Whether the second page is the rest of a first one that is short for another reason than a limit, such as rows that
-    /// this account cannot see: then the steps are those of the connector again.
-    pub(super) fn refutes_limit(&mut self, ask: &PageAsk, facts: &PageFacts) -> bool {
-        let Some((_, Some(last_row))) = self.positions.short_first else {
+    /// Requests what is left of a short first page, from its last row on.
+    fn check_of_first(&self) -> Option<PageStep> {
+        let (rows, _) = self.positions.short_first?;
+        let from = rows.saturating_sub(1).max(1);
+        let want = self.size.saturating_sub(from).max(1);
+        Some(PageStep {
+            number: Some(1),
+            ..PageStep::new(At::Offset(from), want)
+        })
+    }
+
+    /// If that has rows that the first page has not, the server has a lower limit. Otherwise the first page is short for another
+    /// reason, such as rows that this account cannot see. The rows are not used.
+    pub(super) fn after_check(&mut self, facts: &PageFacts) -> bool {
+        let Some((rows, last)) = self.positions.short_first.take() else {
             return false;
         };
-        let is_second = self.positions.is_step_short && self.positions.frontier == 1;
-        let is_rest =
-            is_second && self.position_of(&ask.at) == 1 && facts.last_row == Some(last_row);
-        if is_rest {
-            self.positions.is_step_short = false;
-            self.positions.is_limit_refuted = true;
+        let wanted = self.size;
+        let is_rest = facts.received == 0 || (last.is_some() && facts.last_row == last);
+        let is_limit = !is_rest && rows * FEWEST >= wanted;
+        // A server that puts lists together, each with a limit of its own, has another row in this position.
+        let is_one_list = rows == 1 || facts.first_row == last;
+        if is_limit {
+            self.positions.limit = Some(rows);
+        } else {
+            self.positions.cover(0, wanted);
         }
-        is_rest
+        let is_lossless = is_rest || (is_limit && is_one_list);
+        if !is_lossless {
+            self.contradict(Inconsistency::PageLimit { rows, wanted });
+        }
+        true
+    }
+
+    /// Rows per page: as many as requested, or as the server's own limit.
+    fn step_size(&self) -> u64 {
+        self.positions.limit.unwrap_or(self.size)
+    }
+
+    /// Positions are numbers of rows.
+    fn is_by_rows(&self) -> bool {
+        self.rules.by == PageBy::Offset || self.rules.counts_requested()
     }
 
     fn step_at(&self, position: u64, want: u64) -> PageStep {
-        match self.rules.by {
-            PageBy::Number => {
-                let first = self.positions.short_first.map(|(rows, _)| rows);
-                let want = first
-                    .filter(|_| self.positions.is_step_short)
-                    .unwrap_or(want);
-                PageStep::new(At::Number(self.rules.first + position), want)
-            }
-            _ => PageStep::new(At::Offset(position), want),
+        match self.is_by_rows() {
+            true => PageStep::new(At::Offset(position), want),
+            false => PageStep::new(At::Number(self.rules.first + position), want),
         }
     }
 
@@ -175,7 +201,7 @@ impl Pager {
         }
         self.positions.cover(position, end);
         self.check_limit(ask, facts.received);
-        self.note_first(ask, position, facts);
+        self.note_limit(ask, position, facts);
         self.plan(ask, facts.received);
     }
 
@@ -210,15 +236,16 @@ impl Pager {
             && self.positions.empties.is_empty()
         {
             // Not cut to the rows left: a server that has more than it declares shows it here.
-            let step = match self.rules.by {
-                PageBy::Number => 1,
-                _ => self.size,
-            };
+            let want = self.step_size();
+            let step = if self.is_by_rows() { want } else { 1 };
             self.positions.planned = Some(from + step);
-            return Some(self.step_at(from, self.size));
+            return Some(self.step_at(from, want));
         }
         if self.under_way > 0 {
             return None;
+        }
+        if let Some(check) = self.check_of_first() {
+            return Some(check);
         }
         let frontier = self.positions.frontier;
         match self.positions.empties.get(&frontier).copied() {
@@ -228,9 +255,9 @@ impl Pager {
     }
 
     fn rows_before(&self, position: u64) -> u64 {
-        match self.rules.by {
-            PageBy::Number => position.saturating_mul(self.largest_page),
-            _ => position,
+        match self.is_by_rows() {
+            true => position,
+            false => position.saturating_mul(self.largest_page),
         }
     }
 
@@ -257,9 +284,10 @@ impl Pager {
     /// Behind what was received, up to the next page that was.
     fn step_to_gap(&self, position: u64) -> PageStep {
         let hole = self.positions.ahead.first_key_value();
-        let want = match (self.rules.by, hole) {
-            (PageBy::Offset, Some((start, _))) => self.size.min(start - position),
-            _ => self.size,
+        let size = self.step_size();
+        let want = match hole {
+            Some((start, _)) if self.is_by_rows() => size.min(start - position),
+            _ => size,
         };
         PageStep {
             number: self.positions.number_of(position),
@@ -271,6 +299,13 @@ impl Pager {
     /// rows (webuntis-oneroster.md 4.1 Q9, Q11). If more rows are likely, the end is rechecked: a page that starts half
     /// a page earlier distinguishes the three.
     fn after_empty(&mut self, end: u64, times: u32) -> Option<PageStep> {
+        // Rows behind it may be hidden for as long as a page is that was not cut.
+        if times == 1 && self.positions.limit.is_some() {
+            return Some(PageStep {
+                number: self.positions.number_of(end),
+                ..self.step_at(end, self.size)
+            });
+        }
         let unsure = self.guide().is_none() && self.is_last_full();
         if times == 1 && (unsure || self.is_promised() || self.positions.has_gaps()) {
             return Some(self.recheck_end(end));

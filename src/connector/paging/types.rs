@@ -62,16 +62,27 @@ impl PageRules {
         self.by == PageBy::Number && template::names(value).contains(&OFFSET)
     }
 
-    /// The value of `offset` behind so many rows.
+    /// The parameter that says how many rows are skipped.
+    pub fn offset_name(&self) -> &Option<String> {
+        match self.counts_requested() {
+            true => &self.number,
+            false => &self.offset,
+        }
+    }
+
+    /// Its value behind so many rows.
     pub fn offset_value(&self, rows: u64, want: u64) -> String {
+        if self.counts_requested() {
+            let number = self.first.saturating_add(rows / want.max(1));
+            return self.position_value(number, &[(NUMBER, number), (OFFSET, rows), (SIZE, want)]);
+        }
         let offset = self.first.saturating_add(rows);
         self.position_value(offset, &[(OFFSET, offset), (SIZE, want)])
     }
 
-    /// The value of `number` for the page with this number. All pages have the size of the first one.
+    /// The value of `number` for the page with this number.
     pub fn number_value(&self, number: u64, want: u64) -> String {
-        let before = number.saturating_sub(self.first).saturating_mul(want);
-        self.position_value(number, &[(NUMBER, number), (OFFSET, before), (SIZE, want)])
+        self.position_value(number, &[(NUMBER, number), (SIZE, want)])
     }
 
     fn position_value(&self, position: u64, variables: &[(&str, u64)]) -> String {
@@ -145,6 +156,8 @@ pub struct PageFacts {
     pub is_part: bool,
     /// The number of all its rows' bytes; nothing where no row could be read.
     pub fingerprint: Option<u64>,
+    /// The number of its first row's bytes.
+    pub first_row: Option<u64>,
     /// The number of its last row's bytes.
     pub last_row: Option<u64>,
     /// The change time of its first and last row (watermark).

@@ -41,6 +41,7 @@ struct Sums {
     received: u64,
     has_rows: bool,
     fingerprint: Xxh3,
+    first_row: Option<u64>,
     last_row: Option<u64>,
     /// The watermark of the first row and of the last one, which may lack one.
     span: Option<(String, Option<String>)>,
@@ -124,6 +125,7 @@ impl BodyDecoder<Batch> for PageBody {
             lacks_rows: page.lacks_rows,
             is_part: reply.status == 206,
             fingerprint: sums.has_rows.then(|| sums.fingerprint.digest()),
+            first_row: sums.first_row,
             last_row: sums.last_row,
             span: sums.span.and_then(|(first, last)| Some((first, last?))),
         };
@@ -151,7 +153,9 @@ impl Sums {
         }
         self.has_rows = true;
         self.fingerprint.update(rows.bytes());
-        self.last_row = rows.iter().next_back().map(|row| row.fingerprint() as u64);
+        let mut prints = rows.iter().map(|row| row.fingerprint() as u64);
+        self.first_row = self.first_row.or_else(|| prints.next());
+        self.last_row = prints.next_back().or(self.first_row);
         let text_at =
             |column: usize, row: usize| rows.row(row).at(column).text().map(str::to_owned);
         if let Some(column) = spec.watermark {

@@ -121,6 +121,7 @@ fn positions_are_counted_from_the_first_one() {
         let rules = &streams.values().next().expect("a stream").page;
         let sent = match rules.by {
             PageBy::Offset => [0, 100].map(|rows| rules.offset_value(rows, 50)),
+            _ if rules.counts_requested() => [0, 50].map(|rows| rules.offset_value(rows, 50)),
             _ => [rules.first, rules.first + 1].map(|number| rules.number_value(number, 50)),
         };
         assert_eq!(sent, expected, "{page}");

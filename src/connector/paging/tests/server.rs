@@ -64,8 +64,12 @@ pub(super) enum Counts {
     Wraps,
     /// Rows of each of two backends, the second of which has so many: a page has rows of both.
     Backends(usize),
+    /// The same, and the second has a limit of its own.
+    SecondCapped(usize, usize),
     /// Rows, of which those with a number that this divides are left out afterwards.
     Hides(u64),
+    /// Rows, of which only those within are left afterwards.
+    Shows(&'static [std::ops::Range<u64>]),
 }
 
 /// A list on a server.
@@ -134,15 +138,22 @@ impl Server {
         let stop = end.min(start.saturating_add(want));
         let mut rows = self.rows[start as usize..stop as usize].to_vec();
         match self.counts {
-            Counts::Backends(second) => {
+            Counts::Backends(second) | Counts::SecondCapped(second, _) => {
                 let backends = self.rows.split_at(self.rows.len() - second);
                 let (start, want) = (start as usize, want as usize);
-                let of = |backend: &[u64]| -> Vec<u64> {
+                let of = |backend: &[u64], want: usize| -> Vec<u64> {
                     backend.iter().skip(start).take(want).copied().collect()
                 };
-                rows = [of(backends.0), of(backends.1)].concat();
+                let limit = match self.counts {
+                    Counts::SecondCapped(_, limit) => want.min(limit),
+                    _ => want,
+                };
+                rows = [of(backends.0, want), of(backends.1, limit)].concat();
             }
             Counts::Hides(number) => rows.retain(|row| !row.is_multiple_of(number)),
+            Counts::Shows(shown) => {
+                rows.retain(|row| shown.iter().any(|shown| shown.contains(row)));
+            }
             _ => {}
         }
         (rows, stop)
@@ -186,11 +197,7 @@ impl Server {
             Some(Odd::Missing) => return None,
             Some(Odd::Twice) | None => size,
         };
-        let step = match rules.counts_requested() {
-            true => ask.want,
-            false => size,
-        };
-        let start = self.start_of(&ask.at, step, rules.first);
+        let start = self.start_of(&ask.at, size, rules.first);
         let (mut rows, stop) = self.cut_page(start, want);
         if odd == Some(Odd::Twice) {
             rows.extend(rows.first().copied());
@@ -226,6 +233,7 @@ impl Server {
             total,
             next,
             fingerprint: (!rows.is_empty()).then_some(fingerprint),
+            first_row: rows.first().copied(),
             last_row: rows.last().copied().filter(|_| rules.counts_requested()),
             ..PageFacts::default()
         };
