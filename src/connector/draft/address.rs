@@ -51,8 +51,7 @@ pub(super) struct SampleAddress {
 }
 
 impl SampleAddress {
-    /// `rows` is the path of the rows in the answer, whose members' names are the vendor's.
-    pub(super) fn read(address: &str, rows: &str) -> Self {
+    pub(super) fn read(address: &str) -> Self {
         let address = address.split('#').next().unwrap_or_default();
         let (whole, query) = address.split_once('?').unwrap_or((address, ""));
         let (scheme, rest) = whole.split_once("://").unwrap_or(("https", whole));
@@ -63,9 +62,8 @@ impl SampleAddress {
         let mut parts = rest.split('/');
         let host = parts.next().unwrap_or_default();
         let parts: Vec<&str> = parts.collect();
-        let is_of_rows = |word: &str| rows.split('.').any(|name| name.eq_ignore_ascii_case(word));
         let secrets = secrets(&parts, |part| {
-            words_of(part).all(|word| is_version(word) || is_known(word) || is_of_rows(word))
+            words_of(part).all(|word| is_version(word) || is_known(word))
         });
         let first = secrets.iter().position(|is_secret| *is_secret);
         let last = parts.len().saturating_sub(1);

@@ -34,3 +34,11 @@ pub(super) fn key_in_header(header: &str, value: &str) -> String {
         ),
     }
 }
+
+/// The lines of a key in a parameter.
+pub(super) fn key_in_query(name: &str) -> String {
+    format!(
+        "[auth.api_key]\nquery = {{ {} = \"{{api_key}}\" }}\n",
+        toml_string(name)
+    )
+}

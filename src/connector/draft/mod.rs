@@ -15,6 +15,7 @@ mod openapi;
 mod paging;
 mod parameters;
 mod sample;
+mod sign_in;
 mod text;
 mod vocabulary;
 

@@ -1,11 +1,11 @@
 //! Which objects in rows have members of fixed names, and which are named by data: by ids, or by what people chose.
 //!
 //! A name that occurs in one row only may be a person's. So members are columns only where most of their names recur. In a
-//! pivot they recur: then several values of one kind have names that are no words of a vendor.
+//! pivot they recur: then several names are no words of a vendor.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::json_node::{JsonNode, ValueShape, are_alike, is_value};
+use super::json_node::{JsonNode, is_value};
 use super::vocabulary::is_schema_name;
 
 /// Members of objects in a row are columns down to this depth.
@@ -16,7 +16,6 @@ pub(super) const DEPTH: usize = 3;
 struct SeenNames<'a> {
     rows: BTreeSet<usize>,
     names: BTreeMap<&'a str, BTreeSet<usize>>,
-    shapes: BTreeSet<ValueShape>,
 }
 
 /// The names in all objects of rows, by path.
@@ -48,9 +47,8 @@ impl<'a> ObjectNames<'a> {
             if !member.members().is_empty() {
                 let seen = self.seen.entry(path.clone()).or_default();
                 seen.rows.insert(row);
-                for (inner, value) in member.members() {
+                for (inner, _) in member.members() {
                     seen.names.entry(inner).or_default().insert(row);
-                    seen.shapes.extend(value.shape());
                 }
                 if path.len() + 1 < DEPTH {
                     self.note(member, row, path);
@@ -61,8 +59,7 @@ impl<'a> ObjectNames<'a> {
     }
 
     /// Whether the names in the objects at a path may be data: most occur in one row only, each occurs in half of the rows
-    /// at most, they are capitalised as the rows' own names are not, or half are no words of a vendor and name values of one
-    /// kind.
+    /// at most, they are capitalised as the rows' own names are not, or several, or half, are no words of a vendor.
     pub(super) fn are_data(&self, path: &[String]) -> bool {
         let Some(seen) = self.at(path) else {
             return false;
@@ -75,7 +72,8 @@ impl<'a> ObjectNames<'a> {
         let is_styled = || self.is_small && seen.names.keys().any(|name| is_capital(name));
         let is_pivot = || {
             let unknown = seen.names.keys().filter(|name| !is_schema_name(name));
-            seen.shapes.len() == 1 && unknown.count() * 2 >= seen.names.len()
+            let unknown = unknown.count();
+            unknown > 1 || unknown * 2 >= seen.names.len()
         };
         recurring * 2 <= seen.names.len() || is_varied() || is_styled() || is_pivot()
     }
@@ -101,66 +99,19 @@ fn is_capital(name: &str) -> bool {
     name.starts_with(char::is_uppercase)
 }
 
-/// The members of rows whose names may be data: ids and people, and several values of one kind whose names are no words of
-/// a vendor, such as the columns of a pivot.
+/// The members of rows whose names may be data: ids and people, and all whose names are no words of a vendor if there are
+/// several, such as the columns of a pivot. What is in them tells nothing: marks, hours and remarks are of every kind.
 pub(super) fn data_members<'a>(rows: impl Iterator<Item = &'a JsonNode>) -> BTreeSet<&'a str> {
-    let mut unknown: BTreeMap<&str, Vec<&JsonNode>> = BTreeMap::new();
-    let mut found = BTreeSet::new();
-    for (name, value) in rows.flat_map(JsonNode::members) {
+    let (mut found, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+    for (name, _) in rows.flat_map(JsonNode::members) {
         if is_value(name) {
             found.insert(name.as_str());
         } else if !is_schema_name(name) {
-            unknown.entry(name).or_default().push(value);
+            unknown.insert(name.as_str());
         }
     }
-    let mut groups: BTreeMap<ValueShape, BTreeMap<&str, Vec<&JsonNode>>> = BTreeMap::new();
-    for (name, values) in unknown {
-        let shapes: BTreeSet<ValueShape> =
-            values.iter().filter_map(|value| value.shape()).collect();
-        if let (Some(shape), 1) = (shapes.first(), shapes.len()) {
-            groups.entry(*shape).or_default().insert(name, values);
-        }
-    }
-    for (shape, group) in groups {
-        match shape {
-            ValueShape::Text => found.extend(sharing(&group)),
-            _ if are_group(shape, &group) => found.extend(group.into_keys()),
-            _ => {}
-        }
+    if unknown.len() > 1 {
+        found.extend(unknown);
     }
     found
-}
-
-/// Whether members have values that are alike: of lists and objects, the first that show something.
-fn are_group<'a>(shape: ValueShape, group: &BTreeMap<&str, Vec<&'a JsonNode>>) -> bool {
-    let values = group.values();
-    let shown: Vec<&'a JsonNode> = match shape {
-        ValueShape::List => {
-            let elements = |value: &&'a JsonNode| value.elements().first();
-            values
-                .filter_map(|values| values.iter().find_map(elements))
-                .collect()
-        }
-        ValueShape::Object => {
-            let is_shown = |value: &&&JsonNode| !value.members().is_empty();
-            values
-                .filter_map(|values| values.iter().find(is_shown).copied())
-                .collect()
-        }
-        _ => return group.len() > 1,
-    };
-    are_alike(&shown)
-}
-
-/// The members that have a text which another one has too: what is marked for each person is of few words.
-fn sharing<'a>(group: &BTreeMap<&'a str, Vec<&JsonNode>>) -> BTreeSet<&'a str> {
-    let mut having: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (name, values) in group {
-        for text in values.iter().filter_map(|value| value.text()) {
-            having.entry(text).or_default().insert(name);
-        }
-    }
-    having.remove("");
-    let shared = having.into_values().filter(|names| names.len() > 1);
-    shared.flatten().collect()
 }

@@ -7,10 +7,8 @@ use std::collections::BTreeMap;
 
 use super::address::has_secret;
 use super::json_node::JsonNode;
-use super::lines::{assumption, key_in_header, line};
 use super::sample::{SampleList, rows};
-use super::{DraftOutline, DraftSample};
-use crate::document::toml_text::toml_string;
+use super::{DraftOutline, DraftSample, sign_in};
 
 /// No connector is drafted with more streams.
 const MAX_LISTS: usize = 40;
@@ -23,6 +21,9 @@ const MAX_NODES: usize = 2_000;
 
 /// So many references behind one another are a circle.
 const MAX_REFERENCES: usize = 20;
+
+/// A description of these headers has no effect: a connector has them elsewhere. In small letters.
+const IGNORED_HEADERS: &[&str] = &["accept", "content-type", "authorization"];
 
 /// Whether it is an OpenAPI 3 description.
 ///
@@ -49,10 +50,14 @@ pub(super) fn outline(
         open: RefCell::default(),
     };
     let title = root.at(&["info", "title"]).and_then(JsonNode::text);
+    let schemes = root.at(&["components", "securitySchemes"]);
+    let schemes = schemes.map(JsonNode::members).unwrap_or_default().iter();
+    let (auth, left_out) = sign_in::lines(schemes.map(|(_, scheme)| description.resolved(scheme)));
     let mut outline = DraftOutline {
         title: title.unwrap_or_default().to_owned(),
         base_url: description.base_url(sample),
-        auth: description.auth(),
+        auth,
+        left_out,
         ..DraftOutline::default()
     };
     let paths = root.get("paths").map(JsonNode::members).unwrap_or_default();
@@ -134,6 +139,7 @@ impl<'a> Description<'a> {
                 .to_owned(),
             path: path.to_owned(),
             parameters: Vec::new(),
+            required: Vec::new(),
             max_size: None,
             body,
             help,
@@ -170,9 +176,23 @@ impl<'a> Description<'a> {
 
     fn parameter(&self, parameter: &'a JsonNode, list: &mut SampleList) {
         let text = |name| parameter.get(name).and_then(JsonNode::text);
-        let (Some("query"), Some(name)) = (text("in"), text("name")) else {
+        let Some(name) = text("name") else {
             return;
         };
+        let table = match text("in") {
+            Some("query") => "query",
+            Some("header") if !IGNORED_HEADERS.contains(&&*name.to_ascii_lowercase()) => "headers",
+            _ => return,
+        };
+        let required = (name.to_owned(), table);
+        if parameter.get("required") == Some(&JsonNode::Boolean(true))
+            && !list.required.contains(&required)
+        {
+            list.required.push(required);
+        }
+        if table == "headers" {
+            return;
+        }
         let schema = parameter.get("schema").map(|schema| self.resolved(schema));
         let number = |key| match schema.and_then(|schema| schema.get(key)) {
             Some(JsonNode::Integer(number)) => {
@@ -338,94 +358,6 @@ impl<'a> Description<'a> {
             false => String::new(),
         }
     }
-
-    /// The lines of the grants that it describes.
-    fn auth(&self) -> String {
-        let schemes = self
-            .root
-            .at(&["components", "securitySchemes"])
-            .map(JsonNode::members)
-            .unwrap_or_default();
-        let (mut key, mut grants) = (String::new(), BTreeMap::new());
-        for (_, scheme) in schemes {
-            let scheme = self.resolved(scheme);
-            let text = |name| {
-                scheme
-                    .get(name)
-                    .and_then(JsonNode::text)
-                    .unwrap_or_default()
-            };
-            match (
-                text("type"),
-                text("in"),
-                text("scheme").to_ascii_lowercase().as_str(),
-            ) {
-                ("apiKey", "header", _) if key.is_empty() => key = key_in_header(text("name"), ""),
-                ("http", _, "bearer") if key.is_empty() => {
-                    key = key_in_header("Authorization", "Bearer {api_key}")
-                }
-                ("http", _, "basic") if key.is_empty() => {
-                    key = key_in_header("Authorization", "Basic {basic}")
-                }
-                ("oauth2", ..) => {
-                    for (flow, rules) in scheme
-                        .get("flows")
-                        .map(JsonNode::members)
-                        .unwrap_or_default()
-                    {
-                        if let Some((grant, lines)) = grant(flow, rules) {
-                            grants.entry(grant).or_insert(lines);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        let grants: Vec<String> = grants
-            .into_values()
-            .chain((!key.is_empty()).then_some(key))
-            .collect();
-        match grants.is_empty() {
-            true => String::new(),
-            false => format!(
-                "{}\n{}",
-                assumption("which of these the vendor offers you"),
-                grants.join("\n")
-            ),
-        }
-    }
-}
-
-/// The table of an OAuth flow.
-fn grant(flow: &str, rules: &JsonNode) -> Option<(&'static str, String)> {
-    let text = |name| rules.get(name).and_then(JsonNode::text).unwrap_or_default();
-    let grant = match flow {
-        "clientCredentials" => "client_credentials",
-        "authorizationCode" => "authorization_code",
-        "password" => "password",
-        _ => return None,
-    };
-    let scopes = rules
-        .get("scopes")
-        .map(JsonNode::members)
-        .unwrap_or_default();
-    let scopes: Vec<&str> = scopes.iter().map(|(name, _)| name.as_str()).collect();
-    let mut lines = format!("[auth.{grant}]\n");
-    for (key, value) in [
-        ("authorize_url", text("authorizationUrl")),
-        ("token_url", text("tokenUrl")),
-        ("scope", &scopes.join(" ")),
-    ] {
-        if key != "scope" && has_secret(value) {
-            let why = format!(
-                "left out: {key}, whose address in the description may have a secret: see the vendor's documentation"
-            );
-            lines.push_str(&line(&assumption(&why)));
-        } else if !value.is_empty() && !value.contains(['{', '}']) {
-            lines.push_str(&line(&format!("{key} = {}", toml_string(value))));
-        }
-    }
-    Some((grant, lines))
 }
 
 /// A value of a schema whose members or elements are not followed, because it is too deep or contains itself.

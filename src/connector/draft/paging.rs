@@ -3,23 +3,13 @@
 use super::DraftSample;
 use super::json_node::JsonNode;
 use super::lines::assumption;
-use super::parameters::{LIMIT, NUMBER, OFFSET, folded};
+use super::parameters::{CURSOR, LIMIT, NUMBER, OFFSET, folded};
 use super::sample::{ListRows, SampleList};
+use super::vocabulary::is_schema_name;
 use crate::connector::response::NextPath;
 use crate::document::toml_text::toml_string;
 
 /// Names of parameters and members, in small letters without signs. Earlier ones are likelier.
-const CURSOR: &[&str] = &[
-    "cursor",
-    "pagetoken",
-    "nextpagetoken",
-    "after",
-    "startingafter",
-    "nextcursor",
-    "continuationtoken",
-    "marker",
-    "bookmark",
-];
 const NEXT: &[&str] = &[
     "odatanextlink",
     "next",
@@ -78,7 +68,13 @@ pub(super) fn guess(list: &SampleList, found: &ListRows<'_>, sample: &DraftSampl
     };
     let (limit, mut used) = (named(LIMIT), Vec::new());
     let mut beside = Vec::new();
-    beside_rows(&list.body, found, &mut Vec::new(), &mut beside);
+    beside_rows(
+        &list.body,
+        found,
+        list.is_schema,
+        &mut Vec::new(),
+        &mut beside,
+    );
     let (mut line, why) = match next(&beside) {
         Some((path, NextKind::Address)) => (
             format!("by = \"next_url\", next = {}", toml_string(&path)),
@@ -263,6 +259,7 @@ fn total(beside: &[(Vec<String>, &JsonNode)], sample: &DraftSample) -> String {
 fn beside_rows<'a>(
     node: &'a JsonNode,
     found: &ListRows<'_>,
+    is_schema: bool,
     path: &mut Vec<String>,
     beside: &mut Vec<(Vec<String>, &'a JsonNode)>,
 ) {
@@ -273,7 +270,10 @@ fn beside_rows<'a>(
         path.push(name.clone());
         if path.join(".") != found.at && !name.contains(['[', ']', '=']) {
             match member.is_object() {
-                true if path.len() < DEPTH => beside_rows(member, found, path, beside),
+                // Its name is in the path of what is found there.
+                true if path.len() < DEPTH && (is_schema || is_schema_name(name)) => {
+                    beside_rows(member, found, is_schema, path, beside);
+                }
                 true => {}
                 false => beside.push((path.clone(), member)),
             }

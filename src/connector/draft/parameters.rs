@@ -37,6 +37,17 @@ pub(super) const OFFSET: &[&str] = &[
     "from",
 ];
 pub(super) const NUMBER: &[&str] = &["page", "pagenumber", "pageno", "pageindex", "pagenum"];
+pub(super) const CURSOR: &[&str] = &[
+    "cursor",
+    "pagetoken",
+    "nextpagetoken",
+    "after",
+    "startingafter",
+    "nextcursor",
+    "continuationtoken",
+    "marker",
+    "bookmark",
+];
 pub(super) const LIMIT: &[&str] = &[
     "limit",
     "top",
@@ -100,14 +111,14 @@ const DIGITS_IN_WORD: usize = 2;
 const LONGEST: usize = 40;
 const CONSONANTS: usize = 6;
 
-/// Whether the name itself can be shown: what precedes no `=` may be the secret.
-pub(super) fn is_plain_name(name: &str) -> bool {
+/// Whether the name itself can be shown: a person may be in it, and what precedes no `=` may be the secret.
+pub(super) fn is_known_name(name: &str) -> bool {
     let is_sign = |letter: char| "$_-.[]".contains(letter);
-    !name.is_empty()
-        && name
-            .chars()
-            .all(|letter| letter.is_ascii_alphanumeric() || is_sign(letter))
-        && name.split(is_sign).all(|word| !looks_random(word))
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || is_sign(letter);
+    let folded = folded(name);
+    let mut listed = [SECRETS, OFFSET, NUMBER, LIMIT, CURSOR, SELECTION, NUMBERS].into_iter();
+    name.chars().all(is_plain)
+        && (is_known(name) || listed.any(|names| names.contains(&folded.as_str())))
 }
 
 /// Whether the name alone says that it carries a secret.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::address::SampleAddress;
 use super::json_node::JsonNode;
 use super::object_names::ObjectNames;
-use super::parameters::{is_harmless, is_plain_name, is_secret_name};
-use super::vocabulary::is_known;
+use super::parameters::{is_harmless, is_known_name, is_secret_name};
+use super::vocabulary::{is_known, is_schema_name};
 use super::{DraftOutline, DraftSample};
 
 /// Lists are searched in objects down to this depth.
@@ -21,6 +21,8 @@ pub(super) struct SampleList {
     pub path: String,
     /// Query parameters; without a value if only the name is known.
     pub parameters: Vec<(String, Option<String>)>,
+    /// Parameters and headers of every request whose values are not known, each with the table that it belongs to.
+    pub required: Vec<(String, &'static str)>,
     /// The largest page that the vendor allows.
     pub max_size: Option<u32>,
     pub body: JsonNode,
@@ -35,8 +37,10 @@ pub(super) struct SampleList {
 /// The rows of an answer.
 #[derive(Debug, PartialEq)]
 pub(super) struct ListRows<'a> {
-    /// The value of `rows`.
+    /// Their path.
     pub at: String,
+    /// The value of `rows`: the path without a name that may be a person's.
+    pub shown: String,
     pub envelope: Option<String>,
     pub rows: Vec<&'a JsonNode>,
     /// The rows' own names where they are members of an object.
@@ -45,13 +49,14 @@ pub(super) struct ListRows<'a> {
 
 /// The only list of a sample answer.
 pub(super) fn outline(body: JsonNode, sample: &DraftSample) -> Result<DraftOutline, String> {
-    let at = rows(&body, false)?.at;
+    rows(&body, false)?;
     let mut outline = DraftOutline::default();
     let mut list = SampleList {
         name: sample.stem.clone(),
         title: String::new(),
         path: String::new(),
         parameters: Vec::new(),
+        required: Vec::new(),
         max_size: None,
         body,
         help: BTreeMap::new(),
@@ -59,14 +64,14 @@ pub(super) fn outline(body: JsonNode, sample: &DraftSample) -> Result<DraftOutli
         parent: None,
     };
     if let Some(address) = &sample.address {
-        let address = SampleAddress::read(address, &at);
+        let address = SampleAddress::read(address);
         outline.base_url = address.base_url;
         outline.address_keys = address.keys;
         list.name = address.name;
         list.path = address.path;
         for (name, value) in address.query {
             let value = match value {
-                Some(value) if is_plain_name(&name) => value,
+                Some(value) if is_known_name(&name) => value,
                 None if is_known(&name) => String::new(),
                 _ => {
                     let why = "a parameter whose name may be a secret or a value";
@@ -106,9 +111,10 @@ pub(super) fn rows(body: &JsonNode, is_schema: bool) -> Result<ListRows<'_>, Str
     let (at, rows) = match best {
         Some((path, rows)) => (list_path(&path), rows),
         None => {
-            if let Some(found) =
+            if let Some(mut found) =
                 by_id(body, &mut Vec::new()).or_else(|| bare(body, &mut Vec::new()))
             {
+                found.shown = shown(&found.at, body, is_schema);
                 return Ok(found);
             }
             if body.members().iter().any(is_empty_list) {
@@ -128,11 +134,34 @@ pub(super) fn rows(body: &JsonNode, is_schema: bool) -> Result<ListRows<'_>, Str
         None => row,
     });
     Ok(ListRows {
+        shown: shown(&at, body, is_schema),
         at,
         rows: rows.collect(),
         envelope: envelope.clone(),
         names: Vec::new(),
     })
+}
+
+/// In place of a name in the path of the rows that may be a person's.
+pub(super) const HIDDEN: &str = "NAME";
+
+/// The path of rows with names that are a vendor's only.
+fn shown(at: &str, body: &JsonNode, is_schema: bool) -> String {
+    let is_sign = |name: &str| matches!(name, "[]" | "{}" | "{*}");
+    let is_shown = |name: &str| is_schema || is_sign(name) || is_schema_name(name);
+    let names: Vec<&str> = at.split('.').collect();
+    let is_list = |(_, member): &&(String, JsonNode)| matches!(member, JsonNode::List(_));
+    match names[..] {
+        [name] if !is_shown(name) && body.members().iter().filter(is_list).count() == 1 => {
+            "*".to_owned()
+        }
+        _ => {
+            let names = names
+                .iter()
+                .map(|name| if is_shown(name) { name } else { HIDDEN });
+            names.collect::<Vec<_>>().join(".")
+        }
+    }
 }
 
 fn list_path(path: &[String]) -> String {
@@ -149,6 +178,7 @@ fn by_id<'a>(node: &'a JsonNode, path: &mut Vec<String>) -> Option<ListRows<'a>>
         path.push("{*}".to_owned());
         return Some(ListRows {
             at: path.join("."),
+            shown: String::new(),
             envelope: None,
             rows: members.iter().map(|(_, row)| row).collect(),
             names: members.iter().map(|(name, _)| name.as_str()).collect(),
@@ -164,6 +194,7 @@ fn bare<'a>(node: &'a JsonNode, path: &mut Vec<String>) -> Option<ListRows<'a>> 
     if !rows.is_empty() && rows.iter().all(is_bare) {
         return Some(ListRows {
             at: list_path(path),
+            shown: String::new(),
             envelope: None,
             rows: rows.iter().collect(),
             names: Vec::new(),
@@ -245,7 +276,9 @@ fn envelope(rows: &[&JsonNode], is_schema: bool) -> Option<String> {
                 .is_some_and(|inner| inner.members().len() > 1 && !inner.is_keyed_by_data())
     };
     let mut names = first.members().iter().map(|(name, _)| name);
-    let found = names.find(|name| rows.iter().all(|row| wraps(name, row)))?;
+    let found = names.find(|name| {
+        (is_schema || is_schema_name(name)) && rows.iter().all(|row| wraps(name, row))
+    })?;
     let path = std::slice::from_ref(found);
     if objects.is_some_and(|objects| objects.are_data(path)) {
         return None;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::columns::{self, DraftColumn};
 use super::lines::{assumption, comment, key_in_header, line};
 use super::names::{short, snake, unique};
-use super::sample::{self, SampleList};
+use super::sample::{self, HIDDEN, SampleList};
 use super::{DraftOutline, DraftSample, address, key, paging};
 use crate::document::toml_text::toml_string;
 
@@ -114,10 +114,15 @@ fn auth(outline: &DraftOutline, sample: &DraftSample) -> String {
             };
             format!("\n{}", key_in_header(header, &value))
         }
-        None => format!(
-            "\n{}# [auth.api_key]\n# header = \"X-Api-Key\"\n",
-            line(&assumption("no sign-in was needed; else:"))
-        ),
+        None => {
+            let is_description = outline.lists.iter().any(|list| list.is_schema);
+            let why = match is_description {
+                true => "it names no sign-in that is supported; if the vendor has one:",
+                false => "no sign-in was needed; else:",
+            };
+            let why = line(&assumption(why));
+            format!("\n{why}# [auth.api_key]\n# header = \"X-Api-Key\"\n")
+        }
     }
 }
 
@@ -177,15 +182,26 @@ fn stream_text(
         let query: Vec<String> = query.collect();
         text.push_str(&line(&format!("query   = {{ {} }}", query.join(", "))));
     }
-    let why = match found.at.as_str() {
+    for (name, table) in &list.required {
+        let name = toml_string(name);
+        if !paging.line.contains(&name) {
+            let why = format!("left out: {name}, which every request needs: add it to `{table}`");
+            text.push_str(&line(&assumption(&why)));
+        }
+    }
+    let why = match found.shown.as_str() {
         "{}" => "there is no list of objects, so the body is one row",
         "[]" => "the body is the list",
+        "*" => "the only list in the body; its name is not shown, because it may be a person's",
+        at if at.split('.').any(|name| name == HIDDEN) => {
+            "NAME is in place of a name that may be a person's: if it is the vendor's, write it here"
+        }
         at if at.ends_with("{*}") => "an object whose members are the rows",
         _ => "the longest list of objects in the answer",
     };
     text.push_str(&line(&format!(
         "rows    = {}    {}",
-        toml_string(&found.at),
+        toml_string(&found.shown),
         assumption(why)
     )));
     if let Some(envelope) = &found.envelope {

@@ -10,58 +10,58 @@ use super::names::snake;
 
 /// Without endings: `classes` is `class`, `histories` is `history`.
 const WORDS: &str = "
-    absence absent academic access account action active activity actual add additional address admin adult after
-    agent all allergy alternate amount an and annual answer anzsic api app applicant application apply archive
-    archived area arrival article as assessment asset assigned assignment association at attachment attendance
-    attribut attribute audit author authorization auto available avatar average award back bank barcode base basic
-    batch before begin beginn behavior behaviour bell benefit billing birth birthday block blog board body bonus book
-    booking born borrower bought branch broadcast budget building bulletin bus business buyer by calendar call campus
-    cancelled capacity card care career case catalog category cell certificate change changed channel chapter check
-    child children citizenship city class classroom client clock closed cloud club code cohort collection college
-    color colour column combo comment committee common communication community company complete completed completion
-    component condition conference config configuration confirmed consent contact contained content contract copy core
-    cost count country county course cover create created credential credit culture currency current curriculum cursor
-    custom customer cycle daily data database date datum days death deep default deleted delivery demographic
-    department description detail device diagnosis diary digital diploma direct directory disability discipline
-    display district division document domain due duration each early ed edition education eduction effective
-    elearning electronic element eligible email emergency employee employer employment enabled end ende ended
-    enrollment enrolment entity entry equipment error ethnicity eval evaluation event exam exception exchange excused
-    expand expiry export extended extension external fach facility factor faculty faecher failed family fax fee feed
-    feedback fi field file filter final finance finished first flag fleet floor folder form format former forum found
-    fri friday from full fund funding geburtsdatum gender generation geo geschlecht given goal gps grade graded
-    grading graduate graduation graph group guardian guid guide half header health height help hidden high history
-    holiday home homeroom homework hook hour house household href html http icon id identification identifier identity
-    image import ims in inactive incident include income index individual info information initial instance
-    institution instruction instructor insurance interest internal interval inventory invoice is isbn issue item job
-    join journal json key keyword kind klasse klassen kurs kurse lab label lang language last lat late latitude layout
-    lead leader leave left lehrer lehrkraft lendable lesson level library licence license life line link list lit loan
-    local locale location lock locked log login lon long longitude lunch machine mail mailbox main maintenance major
-    manager map marital master material maximum me meal measure media medical medication medium meeting member
-    membership menu message meta metadata method metric middle migration minimum minute mobile mode model modified
-    module mon monday month motto move municipality my nachname name national nationality native near need network new
-    next nick no node noten notice notification number nutrition object occupation occurrence ocs odata odd of offer
-    office official offset old on oneroster online open option order org organisation organization origin original ort
-    other outcome owner page paid paper parent parking part partner party password path patron pause pay payment
-    payroll pending people per percent percentage performance period permission person personal phone photo php
-    physical picture place placement plan platform plz point policy population position post postal postcode practice
-    preferred prefix presence present previous price primary print priority privacy private process product profile
-    program programme progress project pronoun property provider province public publication published publisher pupil
-    purchase qualification quality quantity quarter query question queue quiz quota race rank rate rating raum read
-    reading reason received recipient record ref reference region register registration relation relationship release
-    religion remark reminder remote report reporting request required requirement reservation resource response rest
-    result return returned review role roll room roster route row rule salary sale salutation sample sat saturday
-    scale schedule scheduled scheme scholarship school schueler schule schulen science score screen search season seat
-    second secondary secret section sector security select semester seminar sender sent sequence series server service
-    session set setting sex shelf shift short sibling sick sign signature site size skill skip social sort source
-    sourced special specialty spouse staff stage standard start started state statement station statistic status step
-    stock stop store strasse street strength student study stunde stundenplan style subject submission submitted
-    substitute suburb suffix summary sun sunday supervisor supplier support surname survey suspended sync system table
-    tag take target task tax teacher teaching team template term test text theme thread threshold thu thursday ticket
-    time timestamp timetable timezone title to today token tool top topic total town track train training transaction
-    transcript transfer transition transport travel trigger tue tuesday tuition tutor type unit university updated
-    upload uri url usage use used user username vaccine valid value vehicle vendor venue verified version video view
-    visa visibility visible visit visitor volume vorname waiting warning web webhook wed wednesday week weekday weight
-    withdrawal work worker workflow workplace workspace xml year yearly zip zone
+    absence absent academic access account action active activity actual add additional address admin adult after agent
+    all allergy alternate amount an and annual answer anzsic api app applicant application apply archive archived area
+    arrival article as assessment asset assigned assignment association at attachment attendance attribut attribute
+    audit author authorization auto available avatar average award back bank barcode base basic batch before begin
+    beginn behavior behaviour bell benefit billing birth birthday block blog board body bonus book booking born borrower
+    bought branch broadcast budget building bulletin bus business buyer by calendar call campus cancelled capacity card
+    care career case catalog category cell certificate change changed channel chapter check child children citizenship
+    city class classroom client clock closed cloud club code cohort collection college color colour column combo comment
+    committee common communication community company complete completed completion component condition conference config
+    configuration confirmed consent contact contained content contract copy core cost count country county course cover
+    create created credential credit culture currency current curriculum cursor custom customer cycle d daily data
+    database dataset date datum days death deep default deleted delivery demographic department description detail
+    device diagnosis diary digital diploma direct directory disability discipline display district division document
+    domain due duration each early ed edge edition education eduction effective elearning electronic element eligible
+    email emergency employee employer employment enabled end ende ended enrollment enrolment entity entry envelope
+    equipment error ethnicity eval evaluation event exam exception exchange excused expand expiry export extended
+    extension external fach facility factor faculty faecher failed family fax feature fee feed feedback fi field file
+    filter final finance finished first flag fleet floor folder form format former forum found fri friday from full fund
+    funding geburtsdatum gender generation geo geschlecht given goal gps grade graded grading graduate graduation graph
+    group guardian guid guide half header health height help hidden high history hit holiday home homeroom homework hook
+    hour house household href html http icon id identification identifier identity image import ims in inactive incident
+    include income index individual info information initial instance institution instruction instructor insurance
+    interest internal interval inventory invoice is isbn issue item job join journal json key keyword kind klasse
+    klassen kurs kurse lab label lang language last lat late latitude layout lead leader leave left lehrer lehrkraft
+    lendable lesson level library licence license life line link list lit loan local locale location lock locked log
+    login lon long longitude lunch machine mail mailbox main maintenance major manager map marital master material
+    maximum me meal measure media medical medication medium meeting member membership menu message meta metadata method
+    metric middle migration minimum minute mobile mode model modified module mon monday month motto move municipality my
+    nachname name national nationality native near need network new next nick no node noten notice notification number
+    nutrition object occupation occurrence ocs odata odd of offer office official offset old on oneroster online open
+    option order org organisation organization origin original ort other outcome output owner page pager pagination
+    paging paid paper parent parking part partner party password path patron pause pay payload payment payroll pending
+    people per percent percentage performance period permission person personal phone photo php physical picture place
+    placement plan platform plz point policy population position post postal postcode practice preferred prefix presence
+    present previous price primary print priority privacy private process product profile program programme progress
+    project pronoun property provider province public publication published publisher pupil purchase qualification
+    quality quantity quarter query question queue quiz quota race rank rate rating raum read reading reason received
+    recipient record ref reference region register registration relation relationship release religion remark reminder
+    remote report reporting request required requirement reservation resource response rest result return returned
+    review role roll room roster route row rule salary sale salutation sample sat saturday scale schedule scheduled
+    scheme scholarship school schueler schule schulen science score screen search season seat second secondary secret
+    section sector security select semester seminar sender sent sequence series server service session set setting sex
+    shelf shift short sibling sick sign signature site size skill skip social sort source sourced special specialty
+    spouse staff stage standard start started state statement station statistic status step stock stop store strasse
+    street strength student study stunde stundenplan style subject submission submitted substitute suburb suffix summary
+    sun sunday supervisor supplier support surname survey suspended sync system table tag take target task tax teacher
+    teaching team template term test text theme thread threshold thu thursday ticket time timestamp timetable timezone
+    title to today token tool top topic total town track train training transaction transcript transfer transition
+    transport travel trigger tue tuesday tuition tutor type unit university updated upload uri url usage use used user
+    username vaccine valid value vehicle vendor venue verified version video view visa visibility visible visit visitor
+    volume vorname waiting warning web webhook wed wednesday week weekday weight withdrawal work worker workflow
+    workplace workspace xml year yearly zip zone
 ";
 
 static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| {
