@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::tables::{ONEROSTER, ONEROSTER_1_2, WAPI, WISENET};
+use super::tables::{ONEROSTER, ONEROSTER_1_2, WAPI, WEBUNTIS, WISENET};
 use super::{Case, Mirrored, sandbox};
 use crate::queries;
 
@@ -81,4 +81,12 @@ async fn every_column_of_wapi() {
 async fn every_column_of_oneroster() {
     check(&ONEROSTER, &[]).await;
     check(&ONEROSTER_1_2, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_column_of_webuntis() {
+    // What the standard allows, and no page of Untis shows.
+    const OPTIONAL: &[&str] = &["webuntis.optional_members=true"];
+    let all = ["academic_sessions", "orgs", "users", "classes"];
+    check(&WEBUNTIS, &[(OPTIONAL, &all)]).await;
 }

@@ -97,7 +97,7 @@ impl RosterBuilder<'_> {
             "school": reference("org", &self.org_id()),
         });
         let course = format!("c-{}-{}", code.to_lowercase(), grade(lesson.form));
-        if self.profile.is_plain() {
+        if self.profile.is_plain() || self.switches.optional_members {
             row["course"] = reference("course", &course);
             row["classCode"] = json!(format!("{code}-{form}"));
             row["subjects"] = json!([subject]);

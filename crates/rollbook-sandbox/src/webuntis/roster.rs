@@ -73,6 +73,8 @@ pub(super) fn build(
         roster.insert("courses", builder.courses());
         roster.insert("demographics", builder.demographics());
         builder.complete(&mut roster);
+    } else if switches.optional_members {
+        builder.add_optional(&mut roster);
     }
     roster
 }
@@ -109,7 +111,7 @@ impl RosterBuilder<'_> {
         let mut rows: Vec<Value> = (self.year - 1..=self.year + 1)
             .map(|year| self.school_year(year))
             .collect();
-        if self.profile.is_plain() {
+        if self.profile.is_plain() || self.switches.optional_members {
             let (first, last) = years(self.year);
             rows.push(self.term(1, &format!("{first}-09-01"), &format!("{last}-02-01")));
             rows.push(self.term(2, &format!("{last}-02-01"), &format!("{last}-07-04")));

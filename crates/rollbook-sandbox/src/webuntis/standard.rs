@@ -40,20 +40,12 @@ impl RosterBuilder<'_> {
     /// Completes the rows of a plain standard.
     pub(super) fn complete(&self, roster: &mut Roster) {
         let is_newer = self.profile == Profile::Newer;
-        self.fill_sessions(rows(roster, "academicSessions"));
-        self.fill_orgs(rows(roster, "orgs"));
-        for (member, row) in self.shown_members().zip(rows(roster, "users")) {
-            self.fill_user(member, row);
-        }
+        self.fill(roster);
         for name in ["courses", "classes"] {
             for row in rows(roster, name) {
                 row["resources"] =
                     json!([reference("resource", "r-1"), reference("resource", "r-2")]);
             }
-        }
-        for row in rows(roster, "classes") {
-            row["location"] = json!("Room 12");
-            row["periods"] = json!(["1", "3"]);
         }
         for row in rows(roster, "demographics") {
             fill_demographics(row);
@@ -91,6 +83,31 @@ impl RosterBuilder<'_> {
         }
         if !is_newer {
             remove_newer_fields(roster);
+        }
+    }
+
+    /// Adds what the standard allows and no page of Untis shows.
+    pub(super) fn add_optional(&self, roster: &mut Roster) {
+        self.fill(roster);
+        for row in rows(roster, "users") {
+            if let Some(ids) = row["userIds"].as_array_mut() {
+                let number = ids[1]["identifier"].clone();
+                ids.push(json!({ "type": "external-user-id", "identifier": number }));
+                ids.push(json!({ "type": "external-person-id", "identifier": number }));
+            }
+        }
+        remove_newer_fields(roster);
+    }
+
+    fn fill(&self, roster: &mut Roster) {
+        self.fill_sessions(rows(roster, "academicSessions"));
+        self.fill_orgs(rows(roster, "orgs"));
+        for (member, row) in self.shown_members().zip(rows(roster, "users")) {
+            self.fill_user(member, row);
+        }
+        for row in rows(roster, "classes") {
+            row["location"] = json!("Room 12");
+            row["periods"] = json!(["1", "3"]);
         }
     }
 

@@ -82,6 +82,8 @@ pub struct Switches {
     pub redirect: Redirect,
     /// `class.course` at WebUntis.
     pub class_course: ClassCourse,
+    /// Whether rows of WebUntis have members that the standard allows and no page of Untis shows (webuntis-oneroster.md 3.2).
+    pub optional_members: bool,
     /// `class.terms`.
     pub class_terms: Presence,
     /// `enrollment.beginDate` and `endDate`.
@@ -134,6 +136,7 @@ impl Default for Switches {
             ids: Ids::default(),
             redirect: Redirect::default(),
             class_course: ClassCourse::default(),
+            optional_members: false,
             class_terms: Presence::default(),
             enrollment_dates: Presence::default(),
             deletion: Deletion::default(),

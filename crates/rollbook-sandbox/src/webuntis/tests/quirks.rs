@@ -201,6 +201,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("redirect", "slash", "slash 307"),
     ("redirect", "host", "location=http://localhost"),
     ("class_course", "dangling", "\"course\":{"),
+    ("optional_members", "true", "external-person-id"),
     ("class_terms", "absent", "!\"terms\":["),
     ("enrollment_dates", "absent", "!beginDate"),
     ("deletion", "marked", "tobedeleted"),
