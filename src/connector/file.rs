@@ -285,9 +285,8 @@ impl OneOrMany {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PageConfig {
-    /// The strategy.
-    #[serde(default)]
-    pub by: PageBy,
+    /// The strategy. Default `"none"`, where no key of another one is there.
+    pub by: Option<PageBy>,
     /// Parameter with the number of rows to skip (`offset`; for `watermark` within one time).
     pub offset: Option<String>,
     /// Parameter with the page's number (`number`).
@@ -340,6 +339,13 @@ pub struct PageConfig {
     pub total_member: Vec<String>,
 }
 
+impl PageConfig {
+    /// The strategy in force.
+    pub fn by(&self) -> PageBy {
+        self.by.unwrap_or_default()
+    }
+}
+
 /// What a relative address of the next page is relative to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -372,21 +378,6 @@ pub enum PageBy {
     NextUrl,
     /// The list is sorted by change time: request again from the last one received.
     Watermark,
-}
-
-impl PageBy {
-    /// The word in the file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Offset => "offset",
-            Self::Number => "number",
-            Self::Link => "link",
-            Self::Cursor => "cursor",
-            Self::NextUrl => "next_url",
-            Self::Watermark => "watermark",
-        }
-    }
 }
 
 /// Whether a declared number of rows counts.

@@ -286,7 +286,7 @@ impl Builder<'_> {
     }
 
     fn watermark(&mut self, page: &PageConfig, columns: &[Column]) -> Option<usize> {
-        if page.by != PageBy::Watermark {
+        if page.by() != PageBy::Watermark {
             return None;
         }
         if self.stream.since.is_none() {
@@ -416,7 +416,7 @@ pub(super) fn item_variables(each: &ForEach) -> Variables {
 
 impl Builder<'_> {
     fn page(&mut self, page: &PageConfig) -> PageRules {
-        let needed = match page.by {
+        let needed = match page.by() {
             PageBy::Offset if page.offset.is_none() => Some("offset"),
             PageBy::Number if page.number.is_none() => Some("number"),
             PageBy::Cursor if page.cursor.is_none() && page.cursor_header.is_none() => {
@@ -438,12 +438,12 @@ impl Builder<'_> {
         }
         self.check_page(page);
         PageRules {
-            by: page.by,
+            by: page.by(),
             size: u64::from(page.size.unwrap_or(1000)),
             offset: page.offset.clone(),
             limit: page.limit.clone(),
             number: page.number.clone(),
-            first: u64::from(page.first.unwrap_or(u32::from(page.by == PageBy::Number))),
+            first: u64::from(page.first.unwrap_or(u32::from(page.by() == PageBy::Number))),
             value: page.value.clone(),
             cursor: page.cursor.clone(),
             cursor_header: page.cursor_header.clone(),
@@ -469,7 +469,7 @@ impl Builder<'_> {
             );
         }
         if page.more.is_some()
-            && !matches!(page.by, PageBy::Link | PageBy::Cursor | PageBy::NextUrl)
+            && !matches!(page.by(), PageBy::Link | PageBy::Cursor | PageBy::NextUrl)
         {
             self.problem(
                 &["page", "more"],
@@ -493,48 +493,34 @@ impl Builder<'_> {
 }
 
 impl Builder<'_> {
-    /// Keys that only other strategies read: without `by` a list would be taken for whole after its first page.
+    /// Keys of a strategy that is not named: the list would be taken for whole after its first page.
     fn check_strategy(&mut self, page: &PageConfig) {
-        use PageBy::{Cursor, NextUrl, Number, Offset, Watermark};
-        let keys: [(&str, bool, &[PageBy]); 7] = [
-            ("offset", page.offset.is_some(), &[Offset, Watermark]),
-            ("number", page.number.is_some(), &[Number]),
-            ("cursor", page.cursor.is_some(), &[Cursor]),
-            ("cursor_header", page.cursor_header.is_some(), &[Cursor]),
-            ("next", page.next.is_some(), &[Cursor, NextUrl]),
-            (
-                "next_header",
-                page.next_header.is_some(),
-                &[Cursor, NextUrl],
-            ),
-            ("column", page.column.is_some(), &[Watermark]),
+        let keys = [
+            ("offset", page.offset.is_some(), "offset"),
+            ("number", page.number.is_some(), "number"),
+            ("cursor", page.cursor.is_some(), "cursor"),
+            ("cursor_header", page.cursor_header.is_some(), "cursor"),
+            ("next", page.next.is_some(), "next_url"),
+            ("next_header", page.next_header.is_some(), "next_url"),
+            ("column", page.column.is_some(), "watermark"),
         ];
-        for (key, is_set, strategies) in keys {
-            if !is_set || strategies.contains(&page.by) {
-                continue;
-            }
-            let names = strategies.iter().map(|by| format!("`{}`", by.as_str()));
-            let names = names.collect::<Vec<_>>().join(" and ");
-            self.problem(
-                &["page", key],
-                format!(
-                    "`{key}` belongs to {names}, and `by` is `{}`",
-                    page.by.as_str()
-                ),
-                Some(format!(
-                    "add `by = \"{}\"`, or remove `{key}`",
-                    strategies[0].as_str()
-                )),
-            );
-        }
+        let set = keys.iter().find(|(_, is_set, _)| *is_set);
+        let (None, Some((key, _, by))) = (page.by, set) else {
+            return;
+        };
+        self.problem(
+            &["page", key],
+            format!("`{key}` does nothing without `by`"),
+            Some(format!("add `by = \"{by}\"`, or remove `{key}`")),
+        );
     }
 
     /// Keys of `page` that do not fit its `by`, or each other.
     fn check_keys_of_pages(&mut self, page: &PageConfig) {
-        let by_position = matches!(page.by, PageBy::Offset | PageBy::Number);
-        let by_address = matches!(page.by, PageBy::Link | PageBy::NextUrl);
+        let by_position = matches!(page.by(), PageBy::Offset | PageBy::Number);
+        let by_address = matches!(page.by(), PageBy::Link | PageBy::NextUrl);
         self.check_strategy(page);
-        let needed: &[&str] = match page.by {
+        let needed: &[&str] = match page.by() {
             PageBy::Number => &["number", "offset"],
             _ => &["offset"],
         };
@@ -608,7 +594,7 @@ fn page_shape(stream: &StreamConfig, connector: &Connector) -> PageShape {
         total_header: stream.page.total_header.clone(),
         total_member: stream.page.total_member.clone(),
         next: stream.page.next.as_deref().and_then(NextPath::read),
-        next_is_address: stream.page.by == PageBy::NextUrl,
+        next_is_address: stream.page.by() == PageBy::NextUrl,
         more: stream.page.more.clone(),
         errors: connector.errors.clone(),
         names: connector.names,

@@ -20,7 +20,7 @@ impl Builder<'_> {
     ) -> Option<SeveralRules> {
         let several = self.stream.for_each.as_ref()?.several.as_ref()?;
         let at = ["for_each", "several"];
-        if self.stream.window.is_none() || self.stream.page.by != PageBy::None {
+        if self.stream.window.is_none() || self.stream.page.by() != PageBy::None {
             self.problem(
                 &at,
                 "`several` is for time series whose steps are one response each".into(),
