@@ -67,6 +67,16 @@ impl DatabaseError {
         )
     }
 
+    /// Whether it is about the tables of one stream, for as long as others do not change something.
+    pub fn is_of_stream(&self) -> bool {
+        match self {
+            Self::OtherKey { .. } | Self::ForeignTable(_) => true,
+            // A view of somebody's own, or what stands in the place of a table.
+            Self::Refused { code, .. } => ["2BP01", "42P07"].contains(&code.as_str()),
+            _ => false,
+        }
+    }
+
     /// Whether another publisher did the same at the same time, or the statement waited too long for one.
     pub fn is_conflict(&self) -> bool {
         let Self::Refused { code, .. } = self else {

@@ -89,7 +89,7 @@ pub enum LaidOut {
         /// Whether what the source has in them may have been changed by that.
         is_changed: bool,
     },
-    /// Nothing was changed. What is wanted is written: when all want the same, the last one changes the table.
+    /// The table stays as it is. What is wanted is written: when all want the same, the last one changes it.
     Refused(DatabaseError),
 }
 
@@ -150,7 +150,9 @@ async fn lay_out_table(
     if plan.changes.iter().any(TableChange::touches_view) {
         // Also those of other streams, if it has the combo lists: whoever publishes them makes them again.
         for view in view::of_table(session, &target.schema, name).await? {
-            is_lossy |= view != view::name(layout.connector, layout.stream);
+            let is_made_again =
+                layout.combos.is_some() && view == view::name(layout.connector, layout.stream);
+            is_lossy |= !is_made_again;
             let drop = format!("DROP VIEW {schema}.{}", quote(&view));
             session.batch(&drop).await?;
         }

@@ -220,6 +220,39 @@ fn a_source_that_is_renamed_there_and_back_stays() {
     );
 }
 
+/// What an interrupted removal has taken is back when the configuration publishes the source again.
+#[test]
+fn a_removal_that_is_withdrawn_half_way_loses_nothing() {
+    let Some(school) = School::new() else { return };
+    // As if the service had stopped after the first table: the revision is the same.
+    let connection = Connection::open(school.installation.mirror()).expect("a mirror");
+    let requested = "UPDATE rollbook_published SET removal = 1";
+    assert_eq!(connection.execute(requested, []).expect("changed"), 1);
+    drop(connection);
+    school.database.execute(
+        "DELETE FROM rollbook.own_users; DELETE FROM rollbook.rollbook_columns WHERE \"table\" = 'own_users'",
+    );
+    school.installation.sync().assert_ok("still configured");
+    let verified = school.installation.run(&["publish", "verify", "district"]);
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    // After a whole one, another schema is as good as the first.
+    let job = fs::read_to_string(school.installation.path("jobs/roster.toml")).expect("read");
+    without_job(&school.installation);
+    let remove = ["publish", "remove", "district", "own", "--yes"];
+    let removed = school.installation.run(&remove);
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    school.installation.write("jobs/roster.toml", &job);
+    let text = fs::read_to_string(school.installation.path("config/rollbook.toml")).expect("read");
+    let other = text.replace(
+        "[publish.district]\n",
+        "[publish.district]\nschema = \"other\"\n",
+    );
+    school.installation.write("config/rollbook.toml", &other);
+    school.installation.sync().assert_ok("in another schema");
+    let verified = school.installation.run(&["publish", "verify", "district"]);
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+}
+
 /// Whoever restores the database has the source again, with people who may have been erased since.
 #[test]
 fn a_removed_source_does_not_come_back_with_a_restored_database() {

@@ -27,6 +27,7 @@ impl App {
             let failure = AttemptFailure {
                 why: WITHOUT.to_owned(),
                 claimed_by: None,
+                is_partial: false,
             };
             let pause = self.note_attempt(name, &source, Err(failure)).await?;
             again = again.into_iter().chain([pause]).min();

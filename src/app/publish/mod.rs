@@ -86,6 +86,8 @@ struct AttemptFailure {
     why: String,
     /// The machine of another mirror that publishes the source.
     claimed_by: Option<String>,
+    /// Whether only some streams could not be published.
+    is_partial: bool,
 }
 
 impl DaemonEngine {
@@ -189,10 +191,18 @@ impl App {
                 (state.message, state.claimed_by) = (None, None);
                 CHECK.unsigned_abs()
             }
-            Err(AttemptFailure { why, claimed_by }) => {
+            Err(AttemptFailure {
+                why,
+                claimed_by,
+                is_partial,
+            }) => {
                 state.claimed_by = claimed_by;
                 state.attempts = state.attempts.saturating_add(1);
-                let pause = retry_pause(state.attempts);
+                let mut pause = retry_pause(state.attempts);
+                if is_partial {
+                    // The others wait no longer than they would without a failure.
+                    pause = pause.min(CHECK.unsigned_abs());
+                }
                 match state.message.as_ref() == Some(&why) {
                     true => {
                         tracing::debug!(publish = %name, %source, "publishing failed again: {why}")

@@ -102,6 +102,13 @@ impl App {
         only: Option<&SourceName>,
     ) -> Result<AdminResponse, AdminResponse> {
         let setup = self.setup();
+        // What is under way would be recorded afterwards.
+        let Ok(_alone) = self.publishing.try_lock() else {
+            return Err(AdminResponse::Refused(
+                "something is published at this moment, so nothing was forgotten; try again when it is done (`rollbook publish status`)"
+                    .to_owned(),
+            ));
+        };
         let known = published::sources(&*self.store().reader()?, name)?;
         let known = known.into_keys();
         let sources: Vec<SourceName> = known

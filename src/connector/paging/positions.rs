@@ -142,10 +142,7 @@ impl Pager {
         let (rows, _) = self.positions.short_first?;
         let from = rows.saturating_sub(1).max(1);
         let want = self.size.saturating_sub(from).max(1);
-        Some(PageStep {
-            number: Some(1),
-            ..PageStep::new(At::Offset(from), want)
-        })
+        Some(PageStep::new(At::Offset(from), want))
     }
 
     /// If that has rows that the first page has not, the server has a lower limit. Otherwise the first page is short for another

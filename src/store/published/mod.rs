@@ -268,8 +268,8 @@ pub fn save_stream(
     (source, stream): (&SourceName, &StreamName),
     state: &PublishedStream,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO rollbook_published_streams (publish, source, stream, definition, compare, erased, purged) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET definition = excluded.definition, \
+    let sql = "INSERT INTO rollbook_published_streams (publish, source, stream, definition, compare, erased, erasures, purged) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7) ON CONFLICT DO UPDATE SET definition = excluded.definition, \
                compare = excluded.compare, erased = excluded.erased, purged = excluded.purged";
     let saved = connection.prepare_cached(sql).and_then(|mut statement| {
         statement.execute(params![
@@ -297,10 +297,11 @@ pub fn forget_stream(
     (source, stream): (&SourceName, &StreamName),
     erasures: i64,
 ) -> Result<bool, StoreError> {
+    let what = StoreError::sql("forget what is published no longer");
     let sql = "DELETE FROM rollbook_published_streams WHERE publish = ?1 AND source = ?2 AND stream = ?3 AND erasures = ?4";
     let gone = connection.execute(sql, params![publish, source, stream, erasures]);
-    gone.map(|rows| rows > 0)
-        .map_err(StoreError::sql("forget what is published no longer"))
+    gone.map_err(what)?;
+    Ok(!streams(connection, publish, source)?.contains_key(stream))
 }
 
 /// The tables that may hold rows of erased people: publish, source and stream.

@@ -38,14 +38,15 @@ pub fn note_taken(
         .map_err(StoreError::sql("note what is compared"))
 }
 
-/// The configuration publishes a source again that was to be removed, or was.
+/// The configuration publishes a source again that was to be removed, or was, or was in part: everything is compared.
 pub fn withdraw_removal(
     connection: &Connection,
     publish: &PublishName,
     source: &SourceName,
 ) -> Result<(), StoreError> {
-    let sql = "UPDATE rollbook_published SET removal = 0, removed = NULL WHERE publish = ?1 AND source = ?2";
-    let noted = connection.execute(sql, params![publish, source]);
+    let sql = "UPDATE rollbook_published SET removal = 0, removed = NULL, revision = ?3, next_revision = NULL, next_run = NULL \
+               WHERE publish = ?1 AND source = ?2";
+    let noted = connection.execute(sql, params![publish, source, UNKNOWN_REVISION]);
     noted
         .map(drop)
         .map_err(StoreError::sql("note what is published again"))
@@ -76,7 +77,7 @@ pub fn note_removed(
         return Ok(false);
     }
     let what = StoreError::sql("note what was removed");
-    let sql = "UPDATE rollbook_published SET removed = ?3, run = 0, seen = 0, published = NULL, revision = ?4, \
+    let sql = "UPDATE rollbook_published SET removed = ?3, run = 0, seen = 0, published = NULL, place = '', revision = ?4, \
                next_revision = NULL, next_run = NULL WHERE publish = ?1 AND source = ?2 AND removal";
     let now = scalar::to_canonical(now);
     let noted = connection.execute(sql, params![publish, source, now, UNKNOWN_REVISION]);

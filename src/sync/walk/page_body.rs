@@ -12,7 +12,7 @@ use crate::connector::link;
 use crate::connector::paging::PageFacts;
 use crate::connector::response::{self, DecodedPage, PageReader};
 use crate::http::{BodyDecoder, Reply};
-use crate::model::row::Rows;
+use crate::model::row::{Cells, Rows};
 use crate::model::{UnexpectedResponse, scalar};
 use crate::store::suppression::RowFilter;
 use crate::store::{StagingSpace, StoreError, WaitingRows};
@@ -153,7 +153,12 @@ impl Sums {
         }
         self.has_rows = true;
         self.fingerprint.update(rows.bytes());
-        let mut prints = rows.iter().map(|row| row.fingerprint() as u64);
+        // By its key a row is the same also where a value moves from request to request.
+        let print_of = |row: Cells<'_>| match spec.key.is_empty() {
+            true => row.fingerprint() as u64,
+            false => row.fingerprint_of(&spec.key),
+        };
+        let mut prints = rows.iter().map(print_of);
         self.first_row = self.first_row.or_else(|| prints.next());
         self.last_row = prints.next_back().or(self.first_row);
         let text_at =

@@ -11,17 +11,18 @@ use crate::store::queries::Reader;
 impl PublishPass<'_> {
     /// Makes sure that this mirror publishes the source, and that the database has what was left there.
     pub(super) async fn find_ownership(&mut self) -> Result<(), PassError> {
-        let known = published::source(&*self.app.store().reader()?, self.name, self.source)?;
+        let mut known = published::source(&*self.app.store().reader()?, self.name, self.source)?;
+        if known.as_ref().is_some_and(|known| known.removal) {
+            let (name, source) = (self.name.clone(), self.source.clone());
+            let withdraw = move |connection: &mut Reader| {
+                published::withdraw_removal(connection, &name, &source)?;
+                published::source(connection, &name, &source)
+            };
+            known = self.app.store().write(withdraw).await?;
+        }
         let found = fence::find(self.session, &self.target.schema, self.source.as_str()).await?;
         let ownership = ownership(known.as_ref(), found.as_ref());
         self.state = known.unwrap_or_default();
-        if self.state.removal {
-            let (name, source) = (self.name.clone(), self.source.clone());
-            let withdraw =
-                move |connection: &mut _| published::withdraw_removal(connection, &name, &source);
-            self.app.store().write(withdraw).await?;
-            (self.state.removal, self.state.removed) = (false, None);
-        }
         self.check_place(found.is_some())?;
         match (ownership, found) {
             // All its tables are other ones.
@@ -58,7 +59,7 @@ impl PublishPass<'_> {
     }
 
     /// What was published under another address or schema would stay there, unknown to everybody.
-    fn check_place(&mut self, is_found: bool) -> Result<(), PassError> {
+    pub(super) fn check_place(&mut self, is_found: bool) -> Result<(), PassError> {
         let place = &self.target.place;
         let known = &self.state.place;
         if !is_found && !known.is_empty() && known != place && !self.state.claim.is_empty() {

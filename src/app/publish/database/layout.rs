@@ -80,7 +80,7 @@ impl PublishPass<'_> {
         self.save_stream(&table.stream, open).await?;
         let (made, is_changed) = match self.made(connector, table, combos).await {
             Ok(made) => made,
-            Err(PassError::Refused(why)) => {
+            Err(PassError::Streams(why)) => {
                 self.refused.insert(table.stream.clone(), why);
                 return Ok(());
             }
@@ -161,11 +161,13 @@ impl PublishPass<'_> {
             self.leave_tables(&gone).await?;
             self.advance(self.state.run).await?;
         }
-        // Those that an attempt before has left.
-        gone.extend(both_tables(connector, &left));
+        let known = self.streams.keys().chain(&left);
+        gone.extend(both_tables(connector, known));
+        self.vacuum_if_erased(&gone, None).await?;
         for stream in left {
             loop {
-                let followed = self.vacuum_if_erased(&gone, Some(&stream)).await?;
+                let tables = both_tables(connector, [&stream]);
+                let followed = self.vacuum_if_erased(&tables, Some(&stream)).await?;
                 let (name, source, stream) =
                     (self.name.clone(), self.source.clone(), stream.clone());
                 let forget = move |connection: &mut _| {

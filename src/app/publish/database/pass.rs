@@ -6,6 +6,7 @@ use super::chunks::ChunkReading;
 use super::pass_error::PassError;
 use super::random::new_revision;
 use crate::app::App;
+use crate::app::publish::still_published;
 use crate::model::published::{PublishedPart, PublishedTable, RowChunk};
 use crate::model::{ConnectorName, PublishName, SourceName, StreamName, Table};
 use crate::postgres::DatabaseSession;
@@ -76,6 +77,11 @@ impl<'a> PublishPass<'a> {
 
     /// Brings the source up to date.
     pub async fn run(mut self, tables: &[Table]) -> Result<(), PassError> {
+        let known = published::source(&*self.app.store().reader()?, self.name, self.source)?;
+        let is_to_leave = known.is_some_and(|known| known.removal);
+        if is_to_leave && still_published(&self.app.setup(), self.name, self.source).is_none() {
+            return Ok(()); // requested since this round began: the next one works it off
+        }
         self.find_ownership().await?;
         self.lay_out(tables).await?;
         let mut tables = tables.to_vec();
@@ -88,10 +94,11 @@ impl<'a> PublishPass<'a> {
         for table in &tables {
             self.follow_purge(table).await?;
         }
-        let mut refused = self.refused.into_values();
-        refused
-            .next()
-            .map_or(Ok(()), |why| Err(PassError::Refused(why)))
+        if self.refused.is_empty() {
+            return Ok(());
+        }
+        let refused: Vec<String> = self.refused.into_values().collect();
+        Err(PassError::Streams(refused.join("; ")))
     }
 
     pub(super) fn connector(&self) -> Result<&'a ConnectorName, PassError> {

@@ -83,6 +83,12 @@ impl PublishPass<'_> {
         let known = known.unwrap_or_default();
         let found = fence::find(self.session, &self.target.schema, self.source.as_str()).await?;
         let mut tables = Vec::new();
+        if known.removed.is_none() {
+            self.state.place.clone_from(&known.place);
+            self.state.claim.clone_from(&known.claim);
+            self.check_place(found.is_some())?;
+            self.state.claim.clear();
+        }
         if let Some(found) = found {
             if !is_own(&known, &found) {
                 // One that was removed may be published by another mirror since: nothing there is ours.
