@@ -71,7 +71,7 @@ impl DatabaseError {
     pub fn is_of_stream(&self) -> bool {
         match self {
             Self::OtherKey { .. } | Self::ForeignTable(_) => true,
-            // A view of somebody's own, or what stands in the place of a table.
+            // A view of an operator's own, or what has the name of a table.
             Self::Refused { code, .. } => ["2BP01", "42P07"].contains(&code.as_str()),
             _ => false,
         }

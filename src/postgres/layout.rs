@@ -148,7 +148,7 @@ async fn lay_out_table(
     }
     let mut is_lossy = plan.is_lossy;
     if plan.changes.iter().any(TableChange::touches_view) {
-        // Also those of other streams, if it has the combo lists: whoever publishes them makes them again.
+        // Also those of other streams, if it has the combo lists: their publishers make them again.
         for view in view::of_table(session, &target.schema, name).await? {
             let is_made_again =
                 layout.combos.is_some() && view == view::name(layout.connector, layout.stream);

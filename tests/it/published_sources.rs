@@ -253,7 +253,7 @@ fn a_removal_that_is_withdrawn_half_way_loses_nothing() {
     assert_eq!(verified.code, Some(0), "{verified:?}");
 }
 
-/// Whoever restores the database has the source again, with people who may have been erased since.
+/// A restored database has the source again, with people who may have been erased since.
 #[test]
 fn a_removed_source_does_not_come_back_with_a_restored_database() {
     let Some(mut postgres) = Postgres::own() else {

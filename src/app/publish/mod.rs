@@ -203,11 +203,11 @@ impl App {
                     // The others wait no longer than they would without a failure.
                     pause = pause.min(CHECK.unsigned_abs());
                 }
-                match state.message.as_ref() == Some(&why) {
-                    true => {
+                match state.attempts {
+                    1 => tracing::warn!(publish = %name, %source, "publishing failed: {why}"),
+                    _ => {
                         tracing::debug!(publish = %name, %source, "publishing failed again: {why}")
                     }
-                    false => tracing::warn!(publish = %name, %source, "publishing failed: {why}"),
                 }
                 let until = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
                 state.due = Some(scalar::saturating_add(now, until));

@@ -91,8 +91,8 @@ impl App {
         Ok(AdminResponse::RemovingPublished)
     }
 
-    /// Forgets what this mirror has published of sources, which stays there. Erasures wait for it no longer. Of one that is still
-    /// published all is published from the beginning.
+    /// Forgets what this mirror has published of sources, which stays there. Erasures wait for it no longer. The rows of
+    /// one that is still published count as those of another mirror, until it is rebuilt.
     ///
     /// # Errors
     /// When nothing is known of them, or the mirror cannot be written.
@@ -103,7 +103,7 @@ impl App {
     ) -> Result<AdminResponse, AdminResponse> {
         let setup = self.setup();
         // What is under way would be recorded afterwards.
-        let Ok(_alone) = self.publishing.try_lock() else {
+        let Ok(alone) = self.publishing.try_lock() else {
             return Err(AdminResponse::Refused(
                 "something is published at this moment, so nothing was forgotten; try again when it is done (`rollbook publish status`)"
                     .to_owned(),
@@ -128,6 +128,7 @@ impl App {
             Ok(())
         };
         self.store().write(forget).await?;
+        drop(alone);
         self.publish_wake.notify_one();
         self.continue_published_erasures().await;
         Ok(AdminResponse::ForgotPublished { sources })

@@ -89,6 +89,24 @@ pub struct PublishedStream {
     pub purged: Option<String>,
 }
 
+impl PublishedStream {
+    /// The same, but its tables are to be laid out and compared as a whole, whatever happens next.
+    pub fn opened(self) -> Self {
+        Self {
+            definition: String::new(),
+            ..self.uncompared()
+        }
+    }
+
+    /// The same, but its tables are to be compared as a whole.
+    pub fn uncompared(self) -> Self {
+        Self {
+            compare: Some(String::new()),
+            ..self
+        }
+    }
+}
+
 /// The table of what is known of streams.
 pub const PUBLISHED_STREAMS: &str = "rollbook_published_streams";
 

@@ -187,7 +187,7 @@ fn two_mirrors_share_tables_also_while_they_disagree() {
     connect(&two.other, &two.vendor, KEY, mine);
     two.sync(3);
     assert_eq!(kind(&two.database, "value"), "bigint");
-    assert_eq!(kind(&two.database, "extra"), "", "nobody has it");
+    assert_eq!(kind(&two.database, "extra"), "", "no source has it");
     two.assert_same("they agree");
     for installation in [&two.other, &two.own] {
         connect(installation, &two.vendor, KEY, text);
@@ -197,7 +197,7 @@ fn two_mirrors_share_tables_also_while_they_disagree() {
     assert_eq!(kind(&two.database, "json"), "jsonb");
 }
 
-/// Whose source left does not change the tables; whoever stays gets the type that it wants at its next change of them.
+/// A source that leaves does not change the tables; one that stays gets the type that it wants with its next change of them.
 #[test]
 fn a_type_that_others_had_disagreed_about_keeps_its_values() {
     let Some(server) = Server::get() else { return };

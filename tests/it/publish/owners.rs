@@ -123,7 +123,7 @@ fn tables_of_a_newer_version_are_left_alone() {
     assert_same(&installation, &database, "the same version");
 }
 
-/// What was published to another place stays there: nobody would know of it.
+/// What was published to another place stays there, and no mirror would know of it.
 #[test]
 fn another_schema_needs_a_word_of_a_person() {
     let Some(server) = Server::get() else { return };

@@ -1,11 +1,11 @@
 //! Whether this mirror publishes a source, and taking the source with a new claim.
 
-use super::ownership::{Ownership, ownership};
+use super::ownership::{Ownership, is_elsewhere, ownership};
 use super::pass::PublishPass;
 use super::pass_error::PassError;
 use super::random::new_claim;
 use crate::postgres::fence::{self, Fence, NewClaim};
-use crate::store::published::{self, PublishedStream};
+use crate::store::published::{self, PublishedSource, PublishedStream};
 use crate::store::queries::Reader;
 
 impl PublishPass<'_> {
@@ -23,7 +23,8 @@ impl PublishPass<'_> {
         let found = fence::find(self.session, &self.target.schema, self.source.as_str()).await?;
         let ownership = ownership(known.as_ref(), found.as_ref());
         self.state = known.unwrap_or_default();
-        self.check_place(found.is_some())?;
+        self.check_place(&self.state, found.as_ref())?;
+        self.state.place.clone_from(&self.target.place);
         match (ownership, found) {
             // All its tables are other ones.
             (Ownership::Same, Some(found)) if found.connector != self.connector()?.as_str() => {
@@ -58,21 +59,22 @@ impl PublishPass<'_> {
         Ok(())
     }
 
-    /// What was published under another address or schema would stay there, unknown to everybody.
-    pub(super) fn check_place(&mut self, is_found: bool) -> Result<(), PassError> {
-        let place = &self.target.place;
-        let known = &self.state.place;
-        if !is_found && !known.is_empty() && known != place && !self.state.claim.is_empty() {
-            return Err(PassError::Refused(format!(
-                "`url` or `schema` of [publish.{name}] is another one than before, and nothing of the source is there. What was \
-                 published before stays where it is: put the former ones back and remove it, or let the mirror forget it: \
-                 `rollbook publish forget {name} {source}`",
-                name = self.name,
-                source = self.source
-            )));
+    /// What was published under another address or schema would stay there, and with it people who are erased.
+    pub(super) fn check_place(
+        &self,
+        known: &PublishedSource,
+        found: Option<&Fence>,
+    ) -> Result<(), PassError> {
+        if !is_elsewhere(known, found, &self.target.place) {
+            return Ok(());
         }
-        self.state.place.clone_from(place);
-        Ok(())
+        Err(PassError::Refused(format!(
+            "`url` or `schema` of [publish.{name}] is another one than before, and nothing of the source is there. What was \
+             published before stays where it is: put the former ones back and remove it, or let the mirror forget it: \
+             `rollbook publish forget {name} {source}`",
+            name = self.name,
+            source = self.source
+        )))
     }
 
     fn newest_complete(&self) -> Result<i64, PassError> {
@@ -123,11 +125,9 @@ impl PublishPass<'_> {
         let save = move |connection: &mut Reader| {
             for (stream, known) in published::streams(connection, &name, &source)? {
                 let open = PublishedStream {
-                    definition: String::new(),
-                    compare: Some(String::new()),
                     // People may be back.
                     erased: 0,
-                    ..known
+                    ..known.opened()
                 };
                 published::save_stream(connection, &name, (&source, &stream), &open)?;
             }

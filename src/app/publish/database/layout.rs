@@ -71,13 +71,9 @@ impl PublishPass<'_> {
         if known.definition == definition {
             return Ok(());
         }
-        // Whatever happens next, also if the definition becomes the known one again.
-        let open = PublishedStream {
-            definition: String::new(),
-            compare: Some(String::new()),
-            ..known.clone()
-        };
-        self.save_stream(&table.stream, open).await?;
+        // Also if the definition becomes the known one again.
+        self.save_stream(&table.stream, known.clone().opened())
+            .await?;
         let (made, is_changed) = match self.made(connector, table, combos).await {
             Ok(made) => made,
             Err(PassError::Streams(why)) => {
@@ -88,13 +84,9 @@ impl PublishPass<'_> {
         };
         self.targets.insert(table.stream.clone(), made);
         let is_same = !is_changed && shape(&known.definition) == shape(&definition);
-        let compare = match is_same {
-            true => known.compare.clone(),
-            false => Some(String::new()),
-        };
+        let known = if is_same { known } else { known.uncompared() };
         let laid_out = PublishedStream {
             definition,
-            compare,
             ..known
         };
         self.save_stream(&table.stream, laid_out).await
@@ -148,13 +140,9 @@ impl PublishPass<'_> {
             .cloned()
             .collect();
         for stream in &left {
-            // Whatever happens next, also if it is published again.
-            let open = PublishedStream {
-                definition: String::new(),
-                compare: Some(String::new()),
-                ..self.stream(stream)
-            };
-            self.save_stream(stream, open).await?;
+            // Also if it is published again.
+            self.save_stream(stream, self.stream(stream).opened())
+                .await?;
             self.streams.remove(stream);
         }
         if !gone.is_empty() {

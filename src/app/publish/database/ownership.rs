@@ -31,6 +31,12 @@ pub(super) fn is_own(known: &PublishedSource, found: &Fence) -> bool {
     ours.any(|claim| *claim == found.claim)
 }
 
+/// Whether the source was published to another place, and nothing is at this one. A database that moved has its row.
+pub(super) fn is_elsewhere(known: &PublishedSource, found: Option<&Fence>, place: &str) -> bool {
+    let was_published = !known.claim.is_empty() && known.removed.is_none();
+    found.is_none() && was_published && !known.place.is_empty() && known.place != place
+}
+
 /// What the row in the database means.
 pub(super) fn ownership(known: Option<&PublishedSource>, found: Option<&Fence>) -> Ownership {
     let Some(found) = found else {
@@ -69,6 +75,54 @@ mod model;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn which_source_is_elsewhere() {
+        let fence = Fence {
+            claim: "a".to_owned(),
+            revision: 5,
+            run: 50,
+            host: String::new(),
+            published: String::new(),
+            connector: String::new(),
+        };
+        let known = PublishedSource {
+            claim: "a".to_owned(),
+            place: "here".to_owned(),
+            ..PublishedSource::default()
+        };
+        let removed = PublishedSource {
+            removed: Some(jiff::Timestamp::UNIX_EPOCH),
+            ..known.clone()
+        };
+        // Of before the place was noted.
+        let old = PublishedSource {
+            place: String::new(),
+            ..known.clone()
+        };
+        for (name, known, found, place, expected) in [
+            ("the schema was dropped", &known, None, "here", false),
+            ("another schema", &known, None, "there", true),
+            (
+                "a database that moved",
+                &known,
+                Some(&fence),
+                "there",
+                false,
+            ),
+            (
+                "never published",
+                &PublishedSource::default(),
+                None,
+                "there",
+                false,
+            ),
+            ("removed there", &removed, None, "there", false),
+            ("an old mirror", &old, None, "there", false),
+        ] {
+            assert_eq!(is_elsewhere(known, found, place), expected, "{name}");
+        }
+    }
 
     #[test]
     fn what_a_row_means() {

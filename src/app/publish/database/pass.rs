@@ -280,53 +280,75 @@ impl<'a> PublishPass<'a> {
 
     /// Publishes what runs changed, in one transaction with the new position. Returns whether there was something.
     async fn publish_changes(&mut self, tables: &[Table]) -> Result<bool, PassError> {
+        let Some(range) = self.next_runs().await? else {
+            return Ok(false);
+        };
+        let reader = self.app.store().reader()?;
+        let changed = published::changed_streams(&reader, self.source, range)?;
+        drop(reader);
+        let (mut read, mut targets) = (Vec::new(), Vec::new());
+        for table in tables
+            .iter()
+            .filter(|table| changed.contains(&table.stream))
+        {
+            if self.lacks_removals(table, range)? {
+                let state = self.stream(&table.stream).uncompared();
+                self.save_stream(&table.stream, state).await?;
+                self.compare_if_due(table).await?;
+            }
+            targets.push(self.targets(table).await?);
+            read.push(table.clone());
+        }
+        let mut reading = self.read_changes(read, range);
+        let (_, through) = range;
+        self.announce(through).await?;
+        let work = async {
+            while let Some((number, (change, chunk))) = reading.next().await? {
+                if let Some(targets) = targets.get(number) {
+                    self.apply(targets, change, &chunk).await?;
+                }
+            }
+            Ok(())
+        };
+        self.advance_with(through, None, work).await?;
+        self.has_advanced(through).await?;
+        Ok(true)
+    }
+
+    /// Behind which run and up to which one is to be published; `None` where nothing was changed.
+    async fn next_runs(&mut self) -> Result<Option<(i64, i64)>, PassError> {
         let after = self.state.run;
-        let (through, changed, lag) = {
+        let (through, lag) = {
             let reader = self.app.store().reader()?;
             let through = match self.state.next_run {
                 // An attempt that may still take effect is made again as it was: the same position and the same rows.
                 Some(run) if run > after => run,
                 _ => published::complete_through(&reader, self.source, after)?,
             };
-            let changed = published::changed_streams(&reader, self.source, (after, through))?;
-            (
-                through,
-                changed,
-                published::lag(&reader, self.source, after.max(self.state.seen))?,
-            )
+            let lag = published::lag(&reader, self.source, after.max(self.state.seen))?;
+            (through, lag)
         };
-        if through <= after {
-            return Ok(false);
+        if through > after && lag.runs > 0 {
+            return Ok(Some((after, through)));
         }
-        if lag.runs == 0 {
-            if through > self.state.seen {
-                self.state.seen = through;
-                self.save().await?;
-            }
-            return Ok(false);
+        if through > after.max(self.state.seen) {
+            self.state.seen = through;
+            self.save().await?;
         }
-        let changed = tables
-            .iter()
-            .filter(|table| changed.contains(&table.stream));
-        let mut wanted: Vec<(Table, Vec<TargetTable>)> = Vec::new();
-        for table in changed {
-            if let Some(removed) = self.removed_without_history(table, (after, through))? {
-                // Which rows is not known any more.
-                let state = PublishedStream {
-                    compare: Some(String::new()),
-                    ..removed
-                };
-                self.save_stream(&table.stream, state).await?;
-                self.compare_if_due(table).await?;
-            }
-            wanted.push((table.clone(), self.targets(table).await?));
-        }
-        let read: Vec<Table> = wanted.iter().map(|(table, _)| table.clone()).collect();
+        Ok(None)
+    }
+
+    /// What runs changed in tables, with the number of the table.
+    fn read_changes(
+        &self,
+        tables: Vec<Table>,
+        range: (i64, i64),
+    ) -> ChunkReading<(usize, (PublishedChange, RowChunk))> {
         let with_ended = self.config.history;
-        let mut reading = ChunkReading::start(self.app.store().path(), move |moment, each| {
-            for (number, table) in read.iter().enumerate() {
+        ChunkReading::start(self.app.store().path(), move |moment, each| {
+            for (number, table) in tables.iter().enumerate() {
                 let mut is_over = false;
-                changed_chunks(moment, table, (after, through), with_ended, &mut |found| {
+                changed_chunks(moment, table, range, with_ended, &mut |found| {
                     let flow = each((number, found));
                     is_over = flow.is_break();
                     flow
@@ -336,19 +358,7 @@ impl<'a> PublishPass<'a> {
                 }
             }
             Ok(())
-        });
-        self.announce(through).await?;
-        let work = async {
-            while let Some((number, (change, chunk))) = reading.next().await? {
-                if let Some((_, targets)) = wanted.get(number) {
-                    self.apply(targets, change, &chunk).await?;
-                }
-            }
-            Ok(())
-        };
-        self.advance_with(through, None, work).await?;
-        self.has_advanced(through).await?;
-        Ok(true)
+        })
     }
 
     async fn apply(
@@ -373,18 +383,17 @@ impl<'a> PublishPass<'a> {
         Ok(())
     }
 
-    /// A stream without old versions that lost rows.
-    fn removed_without_history(
-        &self,
-        table: &Table,
-        range: (i64, i64),
-    ) -> Result<Option<PublishedStream>, PassError> {
+    /// Whether runs removed rows of a stream without old versions: which ones is not known any more.
+    fn lacks_removals(&self, table: &Table, range: (i64, i64)) -> Result<bool, PassError> {
         if table.history || table.series {
-            return Ok(None);
+            return Ok(false);
         }
         let reader = self.app.store().reader()?;
-        let has_removed = published::has_removed(&reader, (self.source, &table.stream), range)?;
-        Ok(has_removed.then(|| self.stream(&table.stream)))
+        Ok(published::has_removed(
+            &reader,
+            (self.source, &table.stream),
+            range,
+        )?)
     }
 
     async fn remove_some_before(

@@ -82,13 +82,8 @@ impl PublishPass<'_> {
         let known = published::source(&*self.app.store().reader()?, self.name, self.source)?;
         let known = known.unwrap_or_default();
         let found = fence::find(self.session, &self.target.schema, self.source.as_str()).await?;
+        self.check_place(&known, found.as_ref())?;
         let mut tables = Vec::new();
-        if known.removed.is_none() {
-            self.state.place.clone_from(&known.place);
-            self.state.claim.clone_from(&known.claim);
-            self.check_place(found.is_some())?;
-            self.state.claim.clear();
-        }
         if let Some(found) = found {
             if !is_own(&known, &found) {
                 // One that was removed may be published by another mirror since: nothing there is ours.
