@@ -6,6 +6,7 @@
 mod across;
 mod build;
 mod combos;
+mod page;
 mod person;
 mod refers_to;
 mod several;

@@ -145,23 +145,7 @@ pub(super) fn plan(
             ..LayoutPlan::default()
         };
     }
-    let (mut changes, mut is_lossy) = (Vec::new(), false);
-    for (column, kind) in table.columns.iter().zip(&types) {
-        let (name, kind) = (column.name.clone(), kind.clone());
-        match actual.columns.iter().find(|one| one.name == name) {
-            None => changes.push(TableChange::Add { column: name, kind }),
-            Some(found) if found.kind == kind => {}
-            Some(_) if kind == COMMON => {
-                // Theirs have the database's spelling then.
-                is_lossy |= others.types.contains_key(&name);
-                changes.push(TableChange::ToText { column: name });
-            }
-            Some(_) => {
-                is_lossy |= others.types.contains_key(&name);
-                changes.push(TableChange::Replace { column: name, kind });
-            }
-        }
-    }
+    let (mut changes, is_lossy) = columns_to_change(actual, (table, &types), others);
     let mut emptied = Vec::new();
     for column in &actual.columns {
         let is_mine =
@@ -181,6 +165,31 @@ pub(super) fn plan(
         is_lossy,
         is_refused: false,
     }
+}
+
+/// What must change so that a table has the columns of a source, and whether other sources lose values by that.
+fn columns_to_change(
+    actual: &ActualTable,
+    (table, types): (&PublishedTable, &[String]),
+    others: &Others,
+) -> (Vec<TableChange>, bool) {
+    let (mut changes, mut is_lossy) = (Vec::new(), false);
+    for (column, kind) in table.columns.iter().zip(types) {
+        let (name, kind) = (column.name.clone(), kind.clone());
+        match actual.columns.iter().find(|one| one.name == name) {
+            None => changes.push(TableChange::Add { column: name, kind }),
+            Some(found) if found.kind == kind => {}
+            Some(_) => {
+                // As text, theirs have the database's spelling.
+                is_lossy |= others.types.contains_key(&name);
+                changes.push(match kind == COMMON {
+                    true => TableChange::ToText { column: name },
+                    false => TableChange::Replace { column: name, kind },
+                });
+            }
+        }
+    }
+    (changes, is_lossy)
 }
 
 fn key_of(table: &PublishedTable) -> BTreeSet<(i32, String, String)> {
