@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::page::page_shape;
 use super::{ConnectorProblem, HISTORY, SinceRules, StreamSpec, TIME_FORMAT, WindowRules};
 use crate::connector::columns::{Column, ColumnSource, Path, read_member_path};
 use crate::connector::combos::ComboRules;
@@ -100,7 +99,7 @@ impl Builder<'_> {
             paths: stream.path.texts().to_vec(),
             query: self.query(),
             headers: stream.headers.clone(),
-            shape: page_shape(stream, self.connector),
+            shape: self.page_shape(),
             page,
             watermark,
             columns: columns.into(),

@@ -2,9 +2,7 @@
 
 use super::build::Builder;
 use crate::connector::columns::Column;
-use crate::connector::file::{
-    Connector, EndSign, PageBy, PageConfig, RelativeTo, StreamConfig, TotalRule,
-};
+use crate::connector::file::{EndSign, PageBy, PageConfig, RelativeTo, TotalRule};
 use crate::connector::paging::PageRules;
 use crate::connector::response::{NextPath, PageShape, RowsPath};
 use crate::connector::template;
@@ -191,26 +189,27 @@ impl Builder<'_> {
             );
         }
     }
-}
 
-pub(super) fn page_shape(stream: &StreamConfig, connector: &Connector) -> PageShape {
-    PageShape {
-        rows: stream
-            .rows
-            .texts()
-            .iter()
-            .map(|text| RowsPath::read(text))
-            .collect(),
-        null_is_empty: stream.page.until.contains(&EndSign::Null),
-        missing_is_empty: stream.page.until.contains(&EndSign::Missing),
-        ignored: stream.ignore.clone(),
-        blank_is_empty: stream.page.until.contains(&EndSign::Blank),
-        total_header: stream.page.total_header.clone(),
-        total_member: stream.page.total_member.clone(),
-        next: stream.page.next.as_deref().and_then(NextPath::read),
-        next_is_address: stream.page.by() == PageBy::NextUrl,
-        more: stream.page.more.clone(),
-        errors: connector.errors.clone(),
-        names: connector.names,
+    pub(super) fn page_shape(&self) -> PageShape {
+        let stream = self.stream;
+        PageShape {
+            rows: stream
+                .rows
+                .texts()
+                .iter()
+                .map(|text| RowsPath::read(text))
+                .collect(),
+            null_is_empty: stream.page.until.contains(&EndSign::Null),
+            missing_is_empty: stream.page.until.contains(&EndSign::Missing),
+            ignored: stream.ignore.clone(),
+            blank_is_empty: stream.page.until.contains(&EndSign::Blank),
+            total_header: stream.page.total_header.clone(),
+            total_member: stream.page.total_member.clone(),
+            next: stream.page.next.as_deref().and_then(NextPath::read),
+            next_is_address: stream.page.by() == PageBy::NextUrl,
+            more: stream.page.more.clone(),
+            errors: self.connector.errors.clone(),
+            names: self.connector.names,
+        }
     }
 }
