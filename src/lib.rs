@@ -9,6 +9,7 @@
 //! web          status page, metrics, health, webhooks: of the daemon's files alone
 //! http_server  connections, TLS and limits of what is served: knows nothing of it
 //! output       what leaves the mirror as files
+//! cluster      workers that share sources by a database: the decisions alone, pure
 //! daemon       when jobs run, reload, shutdown, systemd, alerts
 //! sync         one run of a job: read, plan, decide, apply
 //! setup        every file -> one checked Setup, all problems at once
@@ -42,6 +43,8 @@ pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod clock;
+#[cfg(feature = "postgres")]
+pub mod cluster;
 pub mod connector;
 pub mod daemon;
 pub mod document;

@@ -33,6 +33,7 @@ const FLOORS: &[(&str, &str, &[&str])] = &[
     ("store", "", &[]),
     ("spreadsheets", "", &[]),
     ("postgres", "", &["http"]),
+    ("cluster", "model", &["model"]),
     ("setup", "auth", &["auth", "connector", "store"]),
     ("sync", "", &["connector", "http", "store"]),
     ("daemon", "sync", &["sync", "setup"]),
