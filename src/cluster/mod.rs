@@ -4,6 +4,7 @@
 //! those of `docs/contracts/cluster-protocol.md`; each decision cites the one that it implements.
 
 pub mod lease;
+pub mod placement;
 pub mod token;
 
 #[cfg(test)]
