@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
+use nix::time::{ClockId, clock_gettime};
 
 /// A future that ends when the time has passed.
 pub type Nap<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -17,6 +18,9 @@ pub type Nap<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 trait TimeSource: Send + Sync {
     fn now(&self) -> Timestamp;
     fn running(&self) -> Duration;
+    fn since_boot(&self) -> Duration {
+        self.running()
+    }
     fn sleep(&self, length: Duration) -> Nap<'_>;
 }
 
@@ -50,6 +54,11 @@ impl Clock {
         self.0.running()
     }
 
+    /// Monotonic time that also passes while the machine sleeps.
+    pub fn since_boot(&self) -> Duration {
+        self.0.since_boot()
+    }
+
     /// Sleeps. Zero returns at once.
     pub fn sleep(&self, length: Duration) -> Nap<'_> {
         self.0.sleep(length)
@@ -73,6 +82,11 @@ impl TimeSource for System {
 
     fn running(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    fn since_boot(&self) -> Duration {
+        // Every Linux since 2.6.39 has it; a lease of no length is the safe answer of another kernel.
+        clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::MAX, Duration::from)
     }
 
     fn sleep(&self, length: Duration) -> Nap<'_> {

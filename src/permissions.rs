@@ -57,11 +57,17 @@ pub struct Actor {
     pub name: String,
 }
 
+static INVOKER: OnceLock<Actor> = OnceLock::new();
+
+/// Makes this process one that a person on another host asked for; before [`invoker`].
+pub fn invoked_by(actor: Actor) {
+    let _ = INVOKER.set(actor); // only once
+}
+
 /// Who started this process, even if it continues as another user. Call it first before it does.
 ///
 /// A person who became root by `sudo` is the one who called `sudo`.
 pub fn invoker() -> &'static Actor {
-    static INVOKER: OnceLock<Actor> = OnceLock::new();
     INVOKER.get_or_init(|| {
         let uid = unistd::getuid().as_raw();
         let person = std::env::var("SUDO_UID").ok().filter(|_| uid == 0);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -30,12 +31,18 @@ use crate::store::runs::{self, JobState};
 use crate::store::{StoreError, alerts, pauses};
 use crate::sync::{Progress, ProgressSink, RunOptions};
 
+/// What it may take to bring what a run has written to where it is kept.
+const SHIPPING: Duration = Duration::from_secs(60 * 60);
+
+/// Where a reload gets the configuration from.
+pub type SetupLoader = Arc<dyn Fn() -> Result<Setup, Problems> + Send + Sync>;
+
 /// The application, as the daemon sees it.
 pub struct DaemonEngine {
     pub(super) app: Arc<App>,
-    folders: Folders,
-    overlay: Overlay,
-    loaded: Arc<LoadedFiles>,
+    load: SetupLoader,
+    /// The files that a reload reads; `None` where it gets what another has read.
+    loaded: Option<Arc<LoadedFiles>>,
     pub(super) unrecorded: UnrecordedAlerts,
     reported_webhooks: Arc<ReportedWebhooks>,
 }
@@ -48,12 +55,20 @@ impl DaemonEngine {
         overlay: Overlay,
         loaded: Arc<LoadedFiles>,
     ) -> Self {
+        let load = Arc::new(move || Setup::load(&folders, &overlay));
+        Self {
+            loaded: Some(loaded),
+            ..Self::loading(app, load)
+        }
+    }
+
+    /// Runs the jobs of `app`; a reload gets its configuration here.
+    pub fn loading(app: Arc<App>, load: SetupLoader) -> Self {
         app.warn_of_unverified_webhooks();
         Self {
             app,
-            folders,
-            overlay,
-            loaded,
+            load,
+            loaded: None,
             unrecorded: UnrecordedAlerts::default(),
             reported_webhooks: Arc::default(),
         }
@@ -209,9 +224,17 @@ impl Engine for DaemonEngine {
                 );
                 return Outcome::Interrupted;
             }
+            let Some(_run) = app.begin_run(&stop).await else {
+                return Outcome::Interrupted;
+            };
             // A reload may have removed the job after its tick.
             let report = app.run(&job, run_options, &stop, &sink).await;
-            report.map_or(Outcome::Interrupted, |report| report.outcome)
+            // In a cluster a run has ended when another worker would know of it, and much takes long to send.
+            sink(Progress::ExpectSilence(SHIPPING));
+            match report {
+                Some(report) if app.ship().await => report.outcome,
+                _ => Outcome::Interrupted,
+            }
         }
         .boxed()
     }
@@ -222,16 +245,16 @@ impl Engine for DaemonEngine {
     }
 
     fn reload(&self) -> BoxFuture<'static, Result<(), Refusal>> {
-        let (app, folders, overlay, loaded) = (
+        let (app, load, loaded) = (
             Arc::clone(&self.app),
-            self.folders.clone(),
-            self.overlay.clone(),
-            Arc::clone(&self.loaded),
+            Arc::clone(&self.load),
+            self.loaded.clone(),
         );
         async move {
-            let reading = loaded.begin();
-            let setup = Setup::load(&folders, &overlay);
-            let content = loaded.end(reading);
+            let reading = loaded.as_ref().map(|loaded| loaded.begin());
+            let setup = load();
+            let content = loaded.as_ref().zip(reading);
+            let content = content.map(|(loaded, reading)| loaded.end(reading));
             let setup = setup.map_err(|problems| refusal(&problems))?;
             app.replace(setup).await.map_err(|error| Refusal {
                 problems: 0,
@@ -239,7 +262,9 @@ impl Engine for DaemonEngine {
                 places: Vec::new(),
                 text: error.to_string(),
             })?;
-            loaded.set_in_force(content);
+            if let Some((loaded, content)) = loaded.as_ref().zip(content) {
+                loaded.set_in_force(content);
+            }
             app.warn_of_unverified_webhooks();
             Ok(())
         }
@@ -250,7 +275,16 @@ impl Engine for DaemonEngine {
         let app = Arc::clone(&self.app);
         async move {
             let response = match serde_json::from_str(&request) {
-                Ok(request) => app.handle_admin_request(&request).await,
+                Ok(request) => {
+                    let response = app.handle_admin_request(&request).await;
+                    match app.ship().await {
+                        true => response,
+                        false => AdminResponse::Failed(
+                            "another worker has the source now, and nothing was changed; try again"
+                                .to_owned(),
+                        ),
+                    }
+                }
                 Err(_) => AdminResponse::Refused(
                     "this daemon does not know this request; is it another version?".to_owned(),
                 ),

@@ -221,6 +221,7 @@ impl App {
         finished.pending.extend(self.copy_again().await?);
         finished.pending.extend(self.bundles_again().await?);
         self.publish_erasures(&mut finished, publishing).await?;
+        finished.pending.extend(self.clean_shipped_pages().await);
         finished.rewritten = rewritten.len() as u64;
         for file in maintenance::exports(self.store().path()) {
             match std::fs::remove_file(&file) {

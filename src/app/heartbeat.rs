@@ -3,6 +3,7 @@
 //! It says that the daemon is alive and nothing else: no body, no name. A failed request is not repeated, because the next one
 //! says the same.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::pending;
@@ -10,8 +11,11 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::Notify;
 
 use super::DaemonEngine;
+use crate::clock::Clock;
 use crate::http::send_heartbeat;
 use crate::model::health::HealthMeaning;
+use crate::setup::Setup;
+use crate::setup::files::Secrets;
 use crate::setup::files::alerts::HeartbeatConfig;
 
 impl DaemonEngine {
@@ -21,39 +25,53 @@ impl DaemonEngine {
         reloaded: &Notify,
         is_healthy: impl Fn(HealthMeaning) -> bool,
     ) {
-        let mut is_logged = false;
-        loop {
-            let setup = self.app.setup();
-            let alerts = setup.config.alerts.as_ref();
-            let pause = match alerts.and_then(|alerts| alerts.heartbeat.as_ref()) {
-                None => None,
-                Some(heartbeat) => {
-                    if is_healthy(heartbeat.when) {
-                        let sent = self.beat(heartbeat).await;
-                        note(sent, &mut is_logged);
-                    }
-                    Some(heartbeat.every.0)
+        let app = &self.app;
+        let setup = || app.setup();
+        let secrets = || Arc::clone(&app.secrets);
+        keep_heartbeat(setup, secrets, &app.clock, reloaded, is_healthy).await;
+    }
+}
+
+/// Sends the heartbeats of a configuration until it is dropped.
+pub async fn keep_heartbeat(
+    setup: impl Fn() -> Arc<Setup>,
+    secrets: impl Fn() -> Arc<Secrets>,
+    clock: &Clock,
+    reloaded: &Notify,
+    is_healthy: impl Fn(HealthMeaning) -> bool,
+) {
+    let mut is_logged = false;
+    loop {
+        let setup = setup();
+        let alerts = setup.config.alerts.as_ref();
+        let pause = match alerts.and_then(|alerts| alerts.heartbeat.as_ref()) {
+            None => None,
+            Some(heartbeat) => {
+                if is_healthy(heartbeat.when) {
+                    let sent = beat(heartbeat, &secrets()).await;
+                    note(sent, &mut is_logged);
                 }
-            };
-            tokio::select! {
-                () = reloaded.notified() => {}
-                () = self.rest(pause) => {}
+                Some(heartbeat.every.0)
             }
+        };
+        tokio::select! {
+            () = reloaded.notified() => {}
+            () = rest(clock, pause) => {}
         }
     }
+}
 
-    async fn rest(&self, pause: Option<Duration>) {
-        match pause {
-            Some(pause) => self.app.clock.sleep(pause).await,
-            None => pending().await,
-        }
+async fn rest(clock: &Clock, pause: Option<Duration>) {
+    match pause {
+        Some(pause) => clock.sleep(pause).await,
+        None => pending().await,
     }
+}
 
-    async fn beat(&self, heartbeat: &HeartbeatConfig) -> Result<(), String> {
-        let address = self.app.secrets.fetch(&heartbeat.url);
-        let address = address.map_err(|error| error.to_string())?;
-        send_heartbeat(address.expose_secret()).await
-    }
+async fn beat(heartbeat: &HeartbeatConfig, secrets: &Secrets) -> Result<(), String> {
+    let address = secrets.fetch(&heartbeat.url);
+    let address = address.map_err(|error| error.to_string())?;
+    send_heartbeat(address.expose_secret()).await
 }
 
 /// Logs the first failure of a row, and its end.

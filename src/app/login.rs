@@ -1,24 +1,25 @@
 //! Signing in to a source by browser: everything around an [`Attempt`] except the terminal.
 //!
-//! Opens the vault and not the mirror, so it works while the daemon runs; the daemon detects the new grant in the vault.
+//! Opens the vault and not the mirror, so it works while the daemon runs; the daemon detects the new grant in the vault. In a
+//! cluster it works on any host.
 
 use std::sync::Arc;
 
 use super::grant_builder::{Browser, GrantBuilder};
+use super::grant_stores::grants_of_command;
 use super::sources::route;
-use super::vault_store::{VaultStore, keys};
+use super::vault_store::keys;
 use crate::auth::{
-    Attempt, AuthorizationCode, GrantStore as _, Listener, LoginRules, Redirect, SignedIn,
+    Attempt, AuthorizationCode, GrantStore, Listener, LoginRules, Redirect, SignedIn,
 };
 use crate::clock::Clock;
 use crate::document::suggest::advice;
 use crate::http::Timeouts;
 use crate::model::{GrantKind, KeptGrant, SourceName};
 use crate::setup::files::Secrets;
-use crate::setup::{Folders, beside};
-use crate::setup::{Setup, SourceSetup};
+use crate::setup::{Folders, Setup, SourceSetup};
+use crate::store::StoreError;
 use crate::store::vault::Keys;
-use crate::store::{StoreError, Vault};
 
 /// The loopback port in the redirect URL of a pasted sign-in, if none is registered; nothing listens there.
 const PASTE_PORT: u16 = 8765;
@@ -27,7 +28,7 @@ const PASTE_PORT: u16 = 8765;
 pub struct Login {
     rules: LoginRules,
     registered: Option<Redirect>,
-    vault_store: Arc<VaultStore>,
+    grants: Arc<dyn GrantStore>,
     clock: Clock,
 }
 
@@ -72,18 +73,18 @@ impl Login {
             secrets,
         };
         let browser = builder.browser().map_err(LoginError::Setup)?;
-        let mirror = folders.mirror(setup);
         let keys = keys(&setup.config.store, secrets).map_err(LoginError::Vault)?;
         if let Keys::Missing(why) = &keys {
             let message = format!("the vault cannot store a token without its key: {why}");
             return Err(LoginError::Setup(message));
         }
-        let vault = Vault::open(beside(&mirror), keys).map_err(LoginError::Vault)?;
+        let grants = grants_of_command((folders, setup), keys, (secrets, &clock));
+        let grants = grants.map_err(LoginError::Vault)?;
         let rules = rules(name, source, &browser, folders, secrets).map_err(LoginError::Setup)?;
         Ok(Self {
             rules,
             registered: browser.redirect,
-            vault_store: Arc::new(VaultStore(Arc::new(vault))),
+            grants,
             clock,
         })
     }
@@ -152,10 +153,10 @@ impl Login {
 
     /// Waits for a refresh in another process, so that neither overwrites the other.
     async fn keep(&self, grant: KeptGrant) -> Result<(), LoginError> {
-        let (vault_store, source) = (Arc::clone(&self.vault_store), self.rules.source.clone());
+        let (grants, source) = (Arc::clone(&self.grants), self.rules.source.clone());
         let stored = tokio::task::spawn_blocking(move || {
-            let _lock = vault_store.lock(&source)?;
-            vault_store.keep(&source, &grant)
+            let _lock = grants.lock(&source)?;
+            grants.sign_in(&source, &grant)
         });
         let not_stored = |reason: String| {
             LoginError::Failed(format!(

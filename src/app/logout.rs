@@ -4,15 +4,17 @@
 
 use std::sync::Arc;
 
+use super::LoginError;
+use super::grant_stores::grants_of_command;
 use super::sources::token_rules;
-use super::vault_store::{VaultStore, keys};
-use crate::auth::{GrantStore as _, Revocation, revoke};
+use super::vault_store::keys;
+use crate::auth::{GrantStore, Revocation, VaultError, revoke};
 use crate::clock::Clock;
+use crate::http::blocking::blocking;
 use crate::model::SourceName;
 use crate::setup::files::Secrets;
 use crate::setup::{Folders, Setup};
 use crate::store::vault::Keys;
-use crate::store::{StoreError, Vault};
 
 /// Whether the vendor revoked the grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,53 +27,49 @@ pub enum VendorRevocation {
     Failed(String),
 }
 
-/// Signs out of a source that has a grant in the vault.
+/// Signs out of a source that has a grant.
 ///
 /// # Errors
-/// If the vault cannot be written; then nothing is deleted.
+/// If the vault, or the cluster's database, cannot be written; then nothing is deleted.
 pub async fn sign_out(
     (folders, setup): (&Folders, &Setup),
     name: &SourceName,
     secrets: &Secrets,
     clock: &Clock,
-) -> Result<VendorRevocation, StoreError> {
+) -> Result<VendorRevocation, LoginError> {
     // A wrong key does not prevent deletion.
     let keys = keys(&setup.config.store, secrets).unwrap_or(Keys::None);
-    let vault_store = Arc::new(VaultStore(Arc::new(Vault::open(
-        &folders.vault(setup),
-        keys,
-    )?)));
+    let grants = grants_of_command((folders, setup), keys, (secrets, clock));
+    let grants = grants.map_err(LoginError::Vault)?;
+    let failed = |error: VaultError| LoginError::Failed(error.reason);
     // Held to the end, so that a refresh in progress cannot restore the grant.
-    let _lock = locked(&vault_store, name).await?;
-    let revoked = try_revoke(folders, setup, &vault_store, name, secrets, clock).await;
-    vault_store.0.forget(name)?;
+    let lock = with(&grants, name, |grants, source| grants.lock(source));
+    let _lock = lock.await.map_err(failed)?;
+    let revoked = try_revoke(folders, setup, &grants, name, secrets, clock).await;
+    let forgotten = with(&grants, name, |grants, source| grants.forget(source));
+    forgotten.await.map_err(failed)?;
     Ok(revoked.unwrap_or_else(VendorRevocation::Failed))
 }
 
-async fn locked(
-    vault_store: &Arc<VaultStore>,
+async fn with<T: Send + 'static>(
+    grants: &Arc<dyn GrantStore>,
     name: &SourceName,
-) -> Result<std::fs::File, StoreError> {
-    let (vault, source) = (Arc::clone(&vault_store.0), name.clone());
-    match tokio::task::spawn_blocking(move || vault.lock(&source)).await {
-        Ok(lock) => lock,
-        Err(stopped) => match stopped.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // A blocking task is cancelled only when the runtime ends.
-            Err(_) => std::future::pending().await,
-        },
-    }
+    act: impl FnOnce(&dyn GrantStore, &SourceName) -> T + Send + 'static,
+) -> T {
+    let (grants, name) = (Arc::clone(grants), name.clone());
+    blocking(move || act(&*grants, &name)).await
 }
 
 async fn try_revoke(
     folders: &Folders,
     setup: &Setup,
-    vault_store: &VaultStore,
+    grants: &Arc<dyn GrantStore>,
     name: &SourceName,
     secrets: &Secrets,
     clock: &Clock,
 ) -> Result<VendorRevocation, String> {
-    let kept = vault_store.load(name).map_err(|error| error.reason)?;
+    let kept = with(grants, name, |grants, source| grants.load(source)).await;
+    let kept = kept.map_err(|error| error.reason)?;
     let (Some(kept), Some((name, source))) = (kept, setup.sources.get_key_value(name)) else {
         return Ok(VendorRevocation::NotSupported);
     };

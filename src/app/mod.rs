@@ -2,16 +2,21 @@
 //!
 //! Reads no page and writes no row. `sources.rs` makes sessions, `grant_builder.rs` their grants, `jobs.rs` the jobs;
 //! `vault_store.rs` lends the vault to the tokens, `engine.rs` lets the daemon run jobs, `readers.rs` and `copy.rs` let others
-//! read the mirror, `admin_requests.rs` approves, pauses, resumes and resets.
+//! read the mirror, `cluster/` lets workers share sources, `admin_requests.rs` approves, pauses, resumes and resets.
 
 mod admin_requests;
 mod alerts;
+#[cfg(not(feature = "postgres"))]
+mod alone;
 mod bundles;
+#[cfg(feature = "postgres")]
+mod cluster;
 mod conditions;
 mod copy;
 mod engine;
 mod erasures;
 mod grant_builder;
+mod grant_stores;
 mod heartbeat;
 mod hooks;
 mod jobs;
@@ -37,6 +42,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -50,10 +56,23 @@ pub use bundles::{
     BundleAction, BundleFailure, BundleReport, bundle_path, bundle_states, check_bundles, dry_run,
     unknown_bundle,
 };
+#[cfg(feature = "postgres")]
+pub use cluster::{
+    ASKED, FORWARDED_COMMANDS, ForwardedCommand, HOST_OPTIONS, RequestOrigin, RequestProgram,
+    SharedSession, TransferError, answer_requests, check_forgettable, fetch_files, forget_source,
+    keep_cluster_file, put_files, survey_cluster,
+};
+#[cfg(feature = "postgres")]
+pub use cluster::{
+    ClusterDatabase, ClusterDays, ClusterError, ClusterTokens, ServeSource, ServedSource,
+    SourceLease, SourceLink, Worker, WorkerControl, WorkerLife, WorkerShared,
+};
 pub use conditions::outputs;
 pub use copy::{copies, copy_path};
-pub use engine::DaemonEngine;
+pub use engine::{DaemonEngine, SetupLoader};
 pub use erasures::folders_of_backups;
+pub use grant_stores::token_entries;
+pub use heartbeat::keep_heartbeat;
 pub use hooks::{HookRetry, hook_states, unknown_hook};
 pub use login::{Login, LoginError};
 pub use logout::{VendorRevocation, sign_out};
@@ -74,12 +93,14 @@ pub use vault_store::{VaultStore, keys};
 
 use admin_requests::FINISH_WAIT;
 use erasures::Publishing;
+use grant_stores::GrantStores;
 
-use crate::auth::{GrantStore as _, SignInMark};
+use crate::auth::GrantStore;
 use crate::clock::Clock;
 use crate::connector::mask::PseudonymKey;
 use crate::folder::hashes;
-use crate::http::SourceMetrics;
+use crate::http::blocking::blocking;
+use crate::http::{DayCount, SourceMetrics};
 use crate::model::people::MatchSet;
 use crate::model::scalar;
 use crate::model::{GrantKind, JobName, SourceName};
@@ -94,11 +115,21 @@ use crate::store::{DryRunCopy, Store, StoreError, Vault, remove_left_over};
 use crate::store::{audit, unconfigured};
 use crate::sync::{Job, ProgressSink, RunOptions, RunReport, Runner, Source};
 
+/// Between two looks whether token requests have ended.
+const SETTLE_POLL: Duration = Duration::from_millis(200);
+
 /// The application: the configuration in force, the mirror, the vault.
 pub struct App {
     in_force: Mutex<InForce>,
     runner: Runner,
     vault: Arc<Vault>,
+    /// Where the tokens of its sources are.
+    grants: Arc<dyn GrantStore>,
+    /// Counts the requests of its sources.
+    day_count: Arc<dyn DayCount>,
+    /// In a cluster: the lease of its only source.
+    #[cfg(feature = "postgres")]
+    cluster: Option<Arc<SourceLink>>,
     secrets: Arc<Secrets>,
     folders: Folders,
     clock: Clock,
@@ -185,16 +216,56 @@ impl App {
         let vault = beside(&mirror);
         remove_left_over(&mirror);
         let app = Self::on(&mirror, vault, folders, setup, secrets, clock).await?;
-        app.keep_log_for_readers().await?;
-        app.keep_readers_right();
-        app.remember_erasures().await?;
-        app.continue_erasures().await;
-        app.match_all().await?;
-        let now = app.clock.now();
-        let close = move |connection: &mut _| runs::close_left_open(connection, now);
-        app.store().write(close).await?;
-        app.record_configuration().await?;
+        app.prepare().await?;
         Ok(app)
+    }
+
+    /// The same for the only source of `setup`, whose lease this worker of a cluster has. Also the jobs whose runs had begun where
+    /// the source was before.
+    #[cfg(feature = "postgres")]
+    pub async fn open_in_cluster(
+        folders: &Folders,
+        setup: Setup,
+        secrets: Secrets,
+        clock: Clock,
+        link: Arc<SourceLink>,
+    ) -> Result<(Self, Vec<JobName>), StoreError> {
+        let mirror = folders.mirror(&setup);
+        let vault = beside(&mirror);
+        let mut app = Self::on(&mirror, vault, folders, setup, secrets, clock).await?;
+        let tokens = ClusterTokens::of_worker(
+            link.clone(),
+            Arc::clone(&link.database),
+            Arc::clone(&app.vault),
+            app.clock.clone(),
+        );
+        app.day_count = Arc::new(ClusterDays::new(Arc::clone(&link.database)));
+        app.grants = tokens;
+        app.cluster = Some(link);
+        let unfinished = runs::unfinished(&*app.store().reader()?)?;
+        app.prepare().await?;
+        Ok((app, unfinished))
+    }
+
+    #[cfg(feature = "postgres")]
+    fn is_in_cluster(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    /// Finishes what the last start left, and brings everything in line with the configuration.
+    async fn prepare(&self) -> Result<(), StoreError> {
+        self.keep_log_for_readers().await?;
+        self.keep_readers_right();
+        self.remember_erasures().await?;
+        // What another worker has left is finished beside the runs: it may take long.
+        if !self.is_in_cluster() {
+            self.continue_erasures().await;
+        }
+        self.match_all().await?;
+        let now = self.clock.now();
+        let close = move |connection: &mut _| runs::close_left_open(connection, now);
+        self.store().write(close).await?;
+        self.record_configuration().await
     }
 
     /// Opens a private copy of the mirror, for a dry run: its writes are discarded, and it works beside a running daemon.
@@ -246,6 +317,8 @@ impl App {
         jobs::fit(&store, &in_force.layout).await?;
         targets::log_problems(&in_force.setup, &*store.reader()?)?;
         Self::log_renamed(&in_force.setup, &*store.reader()?)?;
+        let GrantStores { grants, day_count } =
+            GrantStores::of(&vault, &in_force.setup, &secrets, &clock)?;
         Ok(Self {
             in_force: Mutex::new(in_force),
             runner: Runner {
@@ -253,6 +326,10 @@ impl App {
                 clock: clock.clone(),
             },
             vault,
+            grants,
+            day_count,
+            #[cfg(feature = "postgres")]
+            cluster: None,
             secrets: Arc::new(secrets),
             folders: folders.clone(),
             clock,
@@ -406,6 +483,8 @@ impl App {
                 };
                 let job = Arc::new(job);
                 let report = self.runner.run(&job, run_options, stop, sink).await;
+                let (day_count, source) = (self.day_count.clone(), job.source.name.clone());
+                blocking(move || day_count.give_back(&source)).await;
                 if let Some(run) = report.run {
                     self.match_after(run).await;
                 }
@@ -463,16 +542,52 @@ impl App {
         format!("{}{key}{secrets:03x}", jobs::config_fingerprint(setup, job))
     }
 
+    /// In a cluster: brings the grant of a vault that came from a single machine to where the cluster has it.
+    #[cfg(feature = "postgres")]
+    pub async fn bring_grant(&self) -> Result<(), crate::auth::VaultError> {
+        let Some(link) = &self.cluster else {
+            return Ok(());
+        };
+        let (vault, grants) = (
+            VaultStore(Arc::clone(&self.vault)),
+            Arc::clone(&self.grants),
+        );
+        let source = link.source.clone();
+        let bring = move || {
+            let Some(grant) = vault.load(&source)? else {
+                return Ok(());
+            };
+            if grants.load(&source)?.is_none() {
+                grants.sign_in(&source, &grant)?;
+            }
+            vault.forget(&source)
+        };
+        blocking(bring).await
+    }
+
+    /// Waits until no token request is under way and all that one has brought is stored, or until this time has passed. A process
+    /// that ends sooner may lose a refresh token (cluster-protocol.md 3 rule 17).
+    pub async fn settle_tokens(&self, limit: Duration) -> bool {
+        let end = self.clock.running().saturating_add(limit);
+        while !self.grants.is_settled() {
+            if self.clock.running() >= end {
+                return false;
+            }
+            self.clock.sleep(SETTLE_POLL).await;
+        }
+        true
+    }
+
     /// When a person last signed in to the job's source, if its tokens are from a sign-in.
     fn signed_in(&self, job: &JobName) -> Option<Timestamp> {
         let source = self.setup().jobs.get(job)?.source.clone();
-        let kept = VaultStore(Arc::clone(&self.vault)).load(&source);
-        let kept = kept
+        let mark = self.grants.signed_in(&source);
+        let mark = mark
             .inspect_err(
                 |error| tracing::debug!(job = job.as_str(), %error, "could not read the sign-in from the vault"),
             )
             .ok()??;
-        SignInMark::of(&kept).map(|mark| mark.at)
+        Some(mark.at)
     }
 
     /// The source with its session, which its jobs share, and with it the limits and the token. A new one after a secret or

@@ -28,7 +28,10 @@ pub fn parked_job_needs(
     match state.parked.as_ref()?.reason {
         ParkReason::SignInNeeded => {}
         ParkReason::Unready => return Some(ParkedJobNeeds::Repair),
-        ParkReason::CredentialRefused | ParkReason::PasswordRefused | ParkReason::VaultShut => {
+        ParkReason::CredentialRefused
+        | ParkReason::PasswordRefused
+        | ParkReason::VaultShut
+        | ParkReason::RefreshOpen => {
             return Some(ParkedJobNeeds::Resume);
         }
     }

@@ -9,7 +9,6 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::App;
 use super::grant_builder::{GrantBuilder, url};
-use super::vault_store::VaultStore;
 use crate::auth::{Refetch, TokenManager, TokenRules};
 use crate::connector::file::{Connector, QueryValue, Setting};
 use crate::connector::template;
@@ -120,18 +119,17 @@ pub fn build(
         route: route(&source.config, &app.secrets, &app.folders.config)?,
         metrics: Arc::clone(&metrics),
     };
-    let vault_store = Arc::new(VaultStore(Arc::clone(&app.vault)));
     // Before the rules: a change in between is seen at the first token request.
     let refetch = refetch(name, setup, source, app);
     let token_manager = token_rules(name, source, &app.secrets, &app.folders.config)?
         .map(|rules| {
-            let (vault, clock) = (vault_store.clone(), app.clock.clone());
-            TokenManager::following(rules, refetch, vault, clock, metrics)
+            let (grants, clock) = (app.grants.clone(), app.clock.clone());
+            TokenManager::following(rules, refetch, grants, clock, metrics)
         })
         .transpose()
         .map_err(|error| error.to_string())?;
     let authorizer = token_manager.map(|manager| Arc::new(manager) as Arc<dyn Authorizer>);
-    let session = Session::new(rules, authorizer, vault_store, app.clock.clone())
+    let session = Session::new(rules, authorizer, app.day_count.clone(), app.clock.clone())
         .map_err(|error| error.to_string())?;
     let made = Source::new(
         name.clone(),

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
-use crate::auth::{GrantStore, VaultError};
+use crate::auth::{GrantStore, Intended, RefreshIntent, VaultError};
 use crate::http::DayCount;
 use crate::model::{KeptGrant, KeptRefusal, SourceName};
 use crate::setup::files::{Secrets, StoreConfig};
@@ -43,10 +41,14 @@ impl GrantStore for VaultStore {
     fn intend(
         &self,
         source: &SourceName,
-        old_token_hash: &str,
-        at: Timestamp,
-    ) -> Result<(), VaultError> {
-        self.0.intend(source, old_token_hash, at).map_err(failed)
+        refresh: RefreshIntent<'_>,
+    ) -> Result<Intended, VaultError> {
+        let stored = self.0.intend(source, refresh.token, refresh.at);
+        stored.map(|()| Intended::Send(None)).map_err(failed)
+    }
+
+    fn forget(&self, source: &SourceName) -> Result<(), VaultError> {
+        self.0.forget(source).map(drop).map_err(failed)
     }
 
     fn keep(&self, source: &SourceName, grant: &KeptGrant) -> Result<(), VaultError> {
@@ -87,9 +89,9 @@ impl GrantStore for VaultStore {
 }
 
 impl DayCount for VaultStore {
-    fn add(&self, source: &SourceName, day: &str, requests: u32) -> Result<u32, String> {
+    fn add(&self, source: &SourceName, day: &str, _: u32) -> Result<u32, String> {
         self.0
-            .count(source, day, requests)
+            .count(source, day, 1)
             .map_err(|error| error.to_string())
     }
 }

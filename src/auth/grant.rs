@@ -1,8 +1,9 @@
-//! The grants of a source, and the trait of the store that keeps refresh tokens on disk.
+//! The grants of a source, and the trait of the store that keeps refresh tokens.
 //!
 //! Every secret has a type that prints nothing.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::Url;
@@ -11,8 +12,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::assertion::Signer;
 use super::discovery::IssuerSpec;
-use crate::http::FixedKeys;
-use crate::model::{EndpointRules, KeptGrant, KeptRefusal, SourceName};
+use crate::http::{FixedKeys, SendGate};
+use crate::model::{EndpointRules, KeptGrant, KeptRefusal, RequestEnd, SourceName};
 
 /// How a source authenticates.
 #[derive(Clone)]
@@ -155,7 +156,33 @@ impl fmt::Display for VaultError {
 
 impl std::error::Error for VaultError {}
 
-/// Keeps grants on disk. All methods may block and are called on blocking threads.
+/// A refresh that is about to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct RefreshIntent<'a> {
+    /// Fingerprint of the token that is used up by it.
+    pub token: &'a str,
+    /// Fingerprint of the access token that is to be replaced: it is no use any more, whatever its age.
+    pub replaced: Option<&'a str>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a store says to a refresh that is about to be sent.
+#[derive(Debug)]
+pub enum Intended {
+    /// It is stored: the token is sent once, if the gate lets it pass.
+    Send(Option<SendGate>),
+    /// Another refresh may be on its way, and the access token of this grant is still valid.
+    Use(Box<KeptGrant>),
+    /// To be read and asked again after this time: tokens may be stored by then.
+    Wait(Duration),
+    /// The end of an earlier refresh is not known, and nothing is sent until a person says so.
+    Open,
+}
+
+/// Keeps grants. All methods but `signed_in` and `is_settled` may block and are called on blocking threads.
+///
+/// The defaults are those of a store whose lock excludes all others.
 pub trait GrantStore: Send + Sync {
     /// The grant of a source, with the intent of an unfinished refresh.
     ///
@@ -163,22 +190,78 @@ pub trait GrantStore: Send + Sync {
     /// When the vault cannot be read.
     fn load(&self, source: &SourceName) -> Result<Option<KeptGrant>, VaultError>;
 
-    /// Stores durably that this token is about to be used up. The source may be new.
+    /// Stores durably that this token of the grant that was loaded last is about to be used up. The source may be new.
     ///
     /// # Errors
     /// When it is not durably stored; then no token request is sent.
     fn intend(
         &self,
         source: &SourceName,
-        old_token_hash: &str,
-        at: Timestamp,
-    ) -> Result<(), VaultError>;
+        refresh: RefreshIntent<'_>,
+    ) -> Result<Intended, VaultError>;
+
+    /// The request that was intended has ended without tokens. Returns whether nothing may be sent again.
+    ///
+    /// # Errors
+    /// When that cannot be stored.
+    fn ended(&self, _source: &SourceName, _end: RequestEnd) -> Result<bool, VaultError> {
+        Ok(false)
+    }
 
     /// Stores the new token, the previous one and the end of the intent in one transaction.
     ///
     /// # Errors
     /// When it is not durably stored; then the token stays in memory and is stored later.
     fn keep(&self, source: &SourceName, grant: &KeptGrant) -> Result<(), VaultError>;
+
+    /// Stores tokens whose storing has failed, and returns whether they are stored; not where newer ones are.
+    ///
+    /// # Errors
+    /// As for `keep`.
+    fn keep_late(&self, source: &SourceName, grant: &KeptGrant) -> Result<bool, VaultError> {
+        let kept = self.load(source)?;
+        // A sign-in in the meantime has stored a newer token.
+        let is_newest = kept.is_none_or(|kept| kept.obtained <= grant.obtained);
+        if is_newest {
+            self.keep(source, grant)?;
+        }
+        Ok(is_newest)
+    }
+
+    /// Stores the grant of a sign-in in place of what is there.
+    ///
+    /// # Errors
+    /// When it is not durably stored.
+    fn sign_in(&self, source: &SourceName, grant: &KeptGrant) -> Result<(), VaultError> {
+        self.keep(source, grant)
+    }
+
+    /// The last sign-in, as far as it is known. Does not wait for another machine.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    fn signed_in(&self, source: &SourceName) -> Result<Option<SignInMark>, VaultError> {
+        Ok(self.load(source)?.as_ref().and_then(SignInMark::of))
+    }
+
+    /// A person wants a refresh whose end is not known tried again.
+    ///
+    /// # Errors
+    /// When that cannot be stored.
+    fn resume(&self, _source: &SourceName) -> Result<(), VaultError> {
+        Ok(())
+    }
+
+    /// Whether no token request is under way whose end is to be stored. Does not wait.
+    fn is_settled(&self) -> bool {
+        true
+    }
+
+    /// Deletes the grant and the intent of a source.
+    ///
+    /// # Errors
+    /// When they are not deleted.
+    fn forget(&self, source: &SourceName) -> Result<(), VaultError>;
 
     /// Drops the previous token, because a request with the new one has succeeded.
     ///

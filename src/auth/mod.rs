@@ -21,7 +21,9 @@ mod tests;
 
 pub use assertion::Signer;
 pub use discovery::IssuerSpec;
-pub use grant::{ApiKeySpec, Grant, GrantSpec, GrantStore, SignInMark, VaultError};
+pub use grant::{
+    ApiKeySpec, Grant, GrantSpec, GrantStore, Intended, RefreshIntent, SignInMark, VaultError,
+};
 pub use login::{
     Attempt, AuthorizationCode, Ends, Listener, LoginRules, Redirect, SIGN_IN_TIMEOUT, SignedIn,
 };

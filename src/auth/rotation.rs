@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::grant::{GrantStore, SignInMark, VaultError};
+use super::grant::{GrantStore, Intended, RefreshIntent, SignInMark, VaultError};
 use super::token_request::{Endpoint, TokenRequest};
 use super::token_response::{Token, last_use};
 use crate::clock::Clock;
 use crate::http::blocking::blocking;
 use crate::http::error::{HttpErrorKind, HttpFailure};
 use crate::http::message::message;
-use crate::model::{KeptAccess, KeptGrant, SourceName};
+use crate::model::{KeptAccess, KeptGrant, RequestEnd, SourceName};
 
 /// Failed requests within [`FAILURE_WINDOW`] before requests pause.
 const MAX_FAILURES: usize = 3;
@@ -27,6 +27,11 @@ const REJECTED: Duration = Duration::from_secs(12 * 3600);
 
 /// The wait before a token that was issued here and is refused is sent once more.
 const SECOND_ASKING: Duration = Duration::from_secs(2);
+
+/// How long the end of another refresh is awaited at most: longer than it may take to end and to be stored.
+const LONGEST_WAIT: Duration = Duration::from_secs(2 * 60);
+const SHORTEST_NAP: Duration = Duration::from_millis(500);
+const LONGEST_NAP: Duration = Duration::from_secs(2);
 
 /// How long an access token without a declared lifetime, obtained by another process, counts as fresh.
 const ASSUMED_FRESH: Duration = Duration::from_secs(60);
@@ -73,6 +78,14 @@ enum Next {
     Spend(RefreshCandidate),
 }
 
+/// What became of a token that was to be sent.
+enum Spent {
+    /// Its successor, or the access token of another refresh.
+    Token(Token),
+    /// It was not sent: another refresh may end within this time.
+    Wait(Duration),
+}
+
 /// Whether the server rejected the token itself.
 fn is_invalid(kind: &HttpErrorKind) -> bool {
     matches!(kind, HttpErrorKind::GrantRefused(refusal) if refusal.code == Some("invalid_grant"))
@@ -103,23 +116,19 @@ impl RefreshChain {
         }
         let _lock = in_vault(vault, source, |vault, source| vault.lock(source)).await?;
         if let Some((grant, token)) = self.unsaved.clone() {
-            let kept = in_vault(vault, source, |vault, source| vault.load(source)).await?;
-            // A sign-in in the meantime has stored a newer token.
-            let is_newest = kept.is_none_or(|kept| kept.obtained <= grant.obtained);
-            if is_newest {
-                let store =
-                    move |vault: &dyn GrantStore, source: &SourceName| vault.keep(source, &grant);
-                in_vault(vault, source, store).await?;
-            }
+            let store =
+                move |vault: &dyn GrantStore, source: &SourceName| vault.keep_late(source, &grant);
+            let is_stored = in_vault(vault, source, store).await?;
             self.unsaved = None;
-            if is_newest {
+            if is_stored {
                 return Ok(self.handed_out(token));
             }
         }
         let now = clock.running();
         self.rejected
             .retain(|(_, at)| now.saturating_sub(*at) < REJECTED);
-        // Terminates: each round rejects one token, and rejected ones are not candidates again.
+        let mut waited = Duration::ZERO;
+        // Terminates: each round rejects one token, and rejected ones are not candidates again; or it waits.
         while let Some(next) = self.next(origin, endpoint, (vault, source), clock).await? {
             let candidate = match next {
                 Next::Adopt(token) => return Ok(self.handed_out(token)),
@@ -139,7 +148,14 @@ impl RefreshChain {
                     let fingerprint = KeptGrant::fingerprint(&candidate.token);
                     self.rejected.push((fingerprint, clock.running()));
                 }
-                outcome => return outcome.map(|token| self.handed_out(token)),
+                Ok(Spent::Token(token)) => return Ok(self.handed_out(token)),
+                Ok(Spent::Wait(wait)) if waited < LONGEST_WAIT => {
+                    let nap = wait.clamp(SHORTEST_NAP, LONGEST_NAP);
+                    clock.sleep(nap).await;
+                    waited += nap;
+                }
+                Ok(Spent::Wait(_)) => return Err(waits_for_another()),
+                Err(kind) => return Err(kind),
             }
         }
         Err(HttpErrorKind::SignInNeeded(None))
@@ -221,8 +237,7 @@ impl RefreshChain {
         if self.in_use == Some(KeptGrant::fingerprint(&access.token)) {
             return None;
         }
-        // Fails for a time in the future, which a wrong clock has written.
-        let age = Duration::try_from(clock.now().duration_since(kept.obtained)).ok()?;
+        let token = kept_token(kept, clock)?;
         // A sign-in that cannot be renewed is used to its end.
         let is_last = kept.refresh_token.expose_secret().is_empty();
         let fresh = match (access.life, is_last) {
@@ -231,16 +246,7 @@ impl RefreshChain {
             (None, false) => ASSUMED_FRESH,
             (None, true) => Duration::MAX,
         };
-        (age < fresh).then(|| Token {
-            access: access.token.clone(),
-            refresh: None,
-            life: access.life,
-            age,
-            key: kept.api_key.clone(),
-            scope: kept.scope.clone(),
-            id_token: None,
-            made: kept.obtained,
-        })
+        (token.age < fresh).then_some(token)
     }
 
     /// One POST between an intent and its end.
@@ -250,19 +256,50 @@ impl RefreshChain {
         endpoint: &Endpoint,
         (vault, source): (&Arc<dyn GrantStore>, &SourceName),
         clock: &Clock,
-    ) -> Result<Token, HttpErrorKind> {
+    ) -> Result<Spent, HttpErrorKind> {
         let at = clock.now();
         let hash = KeptGrant::fingerprint(&candidate.token);
-        in_vault(vault, source, move |vault, source| {
-            vault.intend(source, &hash, at)
-        })
-        .await?;
-        let mut token = match endpoint
-            .request_token(&TokenRequest::Refresh(&candidate.token), clock)
-            .await
-        {
+        let replaced = self.in_use.clone();
+        let intend = move |vault: &dyn GrantStore, source: &SourceName| {
+            let refresh = RefreshIntent {
+                token: &hash,
+                replaced: replaced.as_deref(),
+                at,
+            };
+            vault.intend(source, refresh)
+        };
+        let gate = match in_vault(vault, source, intend).await? {
+            Intended::Send(gate) => gate,
+            Intended::Use(kept) => return self.still_valid(&kept, clock).map(Spent::Token),
+            Intended::Wait(wait) => return Ok(Spent::Wait(wait)),
+            Intended::Open => return Err(HttpErrorKind::RefreshOpen(source.clone())),
+        };
+        let request = TokenRequest::Refresh(&candidate.token);
+        let outcome = endpoint
+            .request_through(gate.as_ref(), &request, clock)
+            .await;
+        let mut token = match outcome {
             Ok(token) => token,
-            Err(kind) => return Err(self.after_failure(kind, &endpoint.host, clock)),
+            Err(kind) => {
+                let end = match gate {
+                    Some(gate) if !gate.has_sent() => RequestEnd::NotSent,
+                    _ => end_of(&kind),
+                };
+                let kind = match end {
+                    RequestEnd::NotSent
+                        if matches!(kind, HttpErrorKind::Cut | HttpErrorKind::TooSlow(..)) =>
+                    {
+                        too_late()
+                    }
+                    _ => self.after_failure(kind, &endpoint.host, clock),
+                };
+                let note =
+                    move |vault: &dyn GrantStore, source: &SourceName| vault.ended(source, end);
+                return Err(match in_vault(vault, source, note).await? {
+                    true => HttpErrorKind::RefreshOpen(source.clone()),
+                    false => kind,
+                });
+            }
         };
         self.failures.clear();
         token.key = token.key.or_else(|| candidate.key.clone());
@@ -295,7 +332,16 @@ impl RefreshChain {
             self.unsaved = Some((grant, token));
             return Err(kind);
         }
-        Ok(token)
+        Ok(Spent::Token(token))
+    }
+
+    /// The access token of another refresh, unless it is the one that is to be replaced: that one is used as long as it is valid.
+    fn still_valid(&self, kept: &KeptGrant, clock: &Clock) -> Result<Token, HttpErrorKind> {
+        let token = kept_token(kept, clock).ok_or_else(waits_for_another)?;
+        match self.in_use == Some(KeptGrant::fingerprint(&token.access)) {
+            true => Err(waits_for_another()),
+            false => Ok(token),
+        }
     }
 
     /// Returns a clear refusal unchanged. A failure that left the token unused may be retried within the
@@ -339,6 +385,43 @@ impl RefreshChain {
     }
 }
 
+/// The access token of a grant; nothing where there is none, or a wrong clock has written its time.
+fn kept_token(kept: &KeptGrant, clock: &Clock) -> Option<Token> {
+    let access = kept.access.as_ref()?;
+    let age = Duration::try_from(clock.now().duration_since(kept.obtained)).ok()?;
+    Some(Token {
+        access: access.token.clone(),
+        refresh: None,
+        life: access.life,
+        age,
+        key: kept.api_key.clone(),
+        scope: kept.scope.clone(),
+        id_token: None,
+        made: kept.obtained,
+    })
+}
+
+/// How a request that was sent and returned no tokens has ended. A gateway that gave up says nothing of what is behind it.
+fn end_of(kind: &HttpErrorKind) -> RequestEnd {
+    match kind {
+        HttpErrorKind::Unavailable(502 | 504, _) | HttpErrorKind::NoTokenResponse(200..=299, _) => {
+            RequestEnd::Unknown
+        }
+        HttpErrorKind::GrantRefused(_)
+        | HttpErrorKind::Unavailable(..)
+        | HttpErrorKind::NoTokenResponse(..) => RequestEnd::Refused,
+        _ => RequestEnd::Unknown,
+    }
+}
+
+fn waits_for_another() -> HttpErrorKind {
+    HttpErrorKind::Vault("another refresh of this source's tokens has not ended yet".to_owned())
+}
+
+fn too_late() -> HttpErrorKind {
+    HttpErrorKind::Vault("it became too late to send the refresh token".to_owned())
+}
+
 async fn in_vault<T: Send + 'static>(
     vault: &Arc<dyn GrantStore>,
     source: &SourceName,
@@ -351,4 +434,37 @@ async fn in_vault<T: Send + 'static>(
             true => HttpErrorKind::VaultShut(error.reason),
             false => HttpErrorKind::Vault(error.reason),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::refusal::{Refused, TokenRefusal};
+
+    #[test]
+    fn how_a_request_without_tokens_has_ended() {
+        use RequestEnd::{Refused as Unused, Unknown};
+        let refusal = || TokenRefusal {
+            status: 400,
+            code: Some("invalid_grant"),
+            description: None,
+            refused: Refused::Token,
+        };
+        for (kind, expected) in [
+            (HttpErrorKind::GrantRefused(refusal()), Unused),
+            (HttpErrorKind::Unavailable(429, None), Unused),
+            (HttpErrorKind::Unavailable(503, None), Unused),
+            (HttpErrorKind::Unavailable(502, None), Unknown),
+            (HttpErrorKind::Unavailable(504, None), Unknown),
+            (HttpErrorKind::NoTokenResponse(403, "a page".into()), Unused),
+            (
+                HttpErrorKind::NoTokenResponse(200, "a page".into()),
+                Unknown,
+            ),
+            (HttpErrorKind::Cut, Unknown),
+            (HttpErrorKind::OutOfTime, Unknown),
+        ] {
+            assert_eq!(end_of(&kind), expected, "{kind:?}");
+        }
+    }
 }

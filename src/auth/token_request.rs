@@ -14,6 +14,7 @@ use super::token_form::authenticated;
 use super::token_refusal::{self, Sent, TokenReply, is_error};
 use super::token_response::{self, ExpectedResponse, Token};
 use crate::clock::Clock;
+use crate::http::SendGate;
 use crate::http::access;
 use crate::http::body::{self, Oversized};
 use crate::http::client::{self, ClientOptions, peer_of};
@@ -196,6 +197,16 @@ impl Endpoint {
         request: &TokenRequest<'_>,
         clock: &Clock,
     ) -> Result<Token, HttpErrorKind> {
+        self.request_through(None, request, clock).await
+    }
+
+    /// Sends one request, if the gate lets it pass.
+    pub async fn request_through(
+        &self,
+        gate: Option<&SendGate>,
+        request: &TokenRequest<'_>,
+        clock: &Clock,
+    ) -> Result<Token, HttpErrorKind> {
         let address = self.endpoint_url(clock).await?;
         let (now, rules) = (clock.now(), &self.spec.rules);
         let scope = rules.scopes().join(" ");
@@ -207,7 +218,7 @@ impl Endpoint {
                 .map(|(name, value)| (*name, value.expose_secret())),
         );
         let (headers, content) = authenticated(&self.spec, form, rules.body.unwrap_or_default())?;
-        let (status, headers, body) = self.send(&address, headers, content).await?;
+        let (status, headers, body) = self.send(&address, headers, content, gate).await?;
         let failed = |body: &[u8]| {
             let target = headers.get("location").and_then(|to| address.join(to).ok());
             let answer = TokenReply {
@@ -280,11 +291,18 @@ impl Endpoint {
         address: &Url,
         mut headers: HeaderMap,
         content: Vec<u8>,
+        gate: Option<&SendGate>,
     ) -> Result<(u16, Headers, Result<Vec<u8>, HttpErrorKind>), HttpErrorKind> {
         if let Some(authorization) = headers.get_mut(AUTHORIZATION) {
             authorization.set_sensitive(true);
         }
-        let mut deadline = Deadline::start(&self.timeouts, self.timeouts.token);
+        let limit = gate.map_or(Some(self.timeouts.token), SendGate::time_left);
+        let limit = limit.unwrap_or_default().min(self.timeouts.token);
+        let content = match gate {
+            Some(gate) => gate.body(content),
+            None => content.into(),
+        };
+        let mut deadline = Deadline::start(&self.timeouts, limit);
         let post = self.client.post(address.clone());
         let post = post.headers(headers).body(content);
         let sending = client::send(post, &self.host, &self.timeouts);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::exit::Exit;
+use super::owner::is_cluster;
 use super::start::{self, runtime_folders};
 use crate::app::{AdminMessage, AdminRequest, AdminResponse, App, RecordedAction};
 use crate::daemon::{absolute, control_server};
@@ -84,7 +85,7 @@ pub async fn send_to_daemon(
     request: &AdminRequest,
 ) -> Result<Option<AdminResponse>, Exit> {
     let mirror = folders.mirror(&Setup::load(folders, &Overlay::default())?);
-    for folder in runtime_folders(&absolute(&mirror)) {
+    for folder in runtime_folders(folders, &absolute(&mirror)) {
         if let Some(response) = send_to_folder(&folder, &mirror, request).await? {
             return Ok(Some(response));
         }
@@ -119,7 +120,12 @@ pub async fn record(folders: &Folders, action: RecordedAction) -> Result<(), Exi
 }
 
 /// Records a sign-in or sign-out in the mirror. A failure is only reported: the command itself has succeeded.
+///
+/// In a cluster it is not recorded: the mirror is on another machine, and a sign-in must not need it.
 pub async fn record_sign_in(folders: &Folders, action: RecordedAction) {
+    if is_cluster(&folders.config) {
+        return;
+    }
     if let Err(exit) = record(folders, action).await {
         anstream::eprintln!("This could not be recorded in rollbook_audit:");
         exit.report();

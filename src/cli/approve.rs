@@ -49,7 +49,7 @@ pub async fn run(folders: &Folders, options: &ApproveOptions) -> Result<(), Exit
             ));
         }
         let mirror = access.mirror()?;
-        let run = follow((mirror, &access.path), job, *after).await?;
+        let run = follow(folders, (mirror, &access.path), job, *after).await?;
         return runs::show_result(mirror, run, options.json);
     };
     let run_options = RunOptions {

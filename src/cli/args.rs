@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
+#[cfg(feature = "postgres")]
+use super::cluster;
 use super::config_folder::{INSTALLED_CONFIG, INSTALLED_STATE, local_config};
 use super::help::GLOBAL_OPTIONS;
 use super::log::LogFormat;
@@ -16,6 +18,7 @@ use super::{
     vault, verify, web, why,
 };
 use crate::connector::builtin::DEMO_CONFIG;
+use crate::model::SourceName;
 use crate::setup::Folders;
 
 /// Mirrors school data from other services into one local SQLite file.
@@ -37,6 +40,9 @@ pub struct Args {
     /// Folder of the mirror [default: systemd's state directory, else /var/lib/rollbook for /etc/rollbook, else the current folder]
     #[arg(long, global = true, value_name = "DIR", env = "ROLLBOOK_STATE", help_heading = GLOBAL_OPTIONS)]
     state: Option<PathBuf>,
+    /// Of a cluster: the source whose mirror the command works with
+    #[arg(long = "in", global = true, value_name = "SOURCE", help_heading = GLOBAL_OPTIONS)]
+    pub in_source: Option<SourceName>,
     /// Log more: -v for information, -vv for each request
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL_OPTIONS)]
     verbose: u8,
@@ -143,6 +149,9 @@ pub enum Command {
     Hooks(hooks::HooksOptions),
     /// Show, compare, rebuild or remove what is published to databases
     Publish(publish::PublishOptions),
+    /// Show a cluster, or move a source into or out of it
+    #[cfg(feature = "postgres")]
+    Cluster(cluster::ClusterOptions),
     /// Create a verified backup of the mirror, and delete the oldest
     ///
     /// Also while the daemon runs.
@@ -171,6 +180,8 @@ impl Command {
             #[cfg(feature = "demo")]
             Self::Demo(_) | Self::Sandbox(_) => StateUse::None,
             Self::Init(_) | Self::Web(_) | Self::Schema(_) | Self::Completions(_) => StateUse::None,
+            #[cfg(feature = "postgres")]
+            Self::Cluster(_) => StateUse::Owns,
             Self::Vault(options) => options.state_use(),
             Self::Serve(options) if !options.is_service() => StateUse::None,
             Self::Crosswalk(options) => options.state_use(),
@@ -246,11 +257,17 @@ impl Args {
             .clone()
             .or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from))
             .or_else(|| self.installed_state(&config));
-        Folders {
+        let folders = Folders {
             config,
             jobs,
             state: state.unwrap_or_default(),
+            source: None,
+        };
+        #[cfg(feature = "postgres")]
+        if let (Some(source), true) = (&self.in_source, cluster::is_asked()) {
+            return folders.of_source(source);
         }
+        folders
     }
 
     /// The service's state directory, for the installed configuration. Never for the demo, which has invented data.

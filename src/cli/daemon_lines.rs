@@ -9,11 +9,12 @@ use crate::daemon::status::{JobStatus, Status};
 use crate::daemon::{StatusFile, absolute};
 use crate::model::StreamName;
 use crate::model::scalar::display_time;
+use crate::setup::Folders;
 
 /// The status of the daemon that writes this mirror; `None` if no daemon runs.
-pub fn daemon_status(mirror: &Path) -> Option<Status> {
+pub fn daemon_status(folders: &Folders, mirror: &Path) -> Option<Status> {
     let mirror = absolute(mirror);
-    runtime_folders(&mirror)
+    runtime_folders(folders, &mirror)
         .iter()
         .find_map(|folder| StatusFile::in_folder(folder).read(&mirror))
 }

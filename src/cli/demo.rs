@@ -128,7 +128,7 @@ async fn serve(
     let changes = Changes::of(&folders.folders());
     let (app, run_now) = (Arc::new(app), Arc::new(RunNow::default()));
     let mirror = app.store().path().to_owned();
-    let folders_of_daemon = start::runtime_folders(&mirror);
+    let folders_of_daemon = start::runtime_folders(folders, &mirror);
     let site = WebSite::new(
         &WebConfig::default(),
         AccessTokens::default(),

@@ -9,7 +9,7 @@ use crate::document::{ProblemKind, Problems, Severity};
 use crate::store::StoreError;
 
 /// Another process owns the mirror: EX_TEMPFAIL of sysexits.
-const BUSY_CODE: u8 = 75;
+pub const BUSY_CODE: u8 = 75;
 
 /// This user may not open a file: EX_NOPERM of sysexits. systemd tries again, because an admin may change the owner.
 const DENIED_CODE: u8 = 77;
@@ -49,6 +49,17 @@ impl Exit {
     /// The command line is invalid.
     pub fn usage(text: impl Into<String>) -> Self {
         Self::new(2, text)
+    }
+
+    /// Another process has what the command needs.
+    pub fn busy(text: impl Into<String>) -> Self {
+        Self::new(BUSY_CODE, text)
+    }
+
+    /// The command failed where it was carried out, and printed why.
+    #[cfg(feature = "postgres")]
+    pub fn as_another(code: u8) -> Self {
+        Self::new(code, "")
     }
 
     /// This user may not do it.
@@ -96,6 +107,12 @@ impl Exit {
     #[cfg(test)]
     pub fn into_text(self) -> String {
         self.text
+    }
+
+    /// The code, for tests.
+    #[cfg(test)]
+    pub fn code(&self) -> u8 {
+        self.code
     }
 
     /// Prints the message and returns the code.

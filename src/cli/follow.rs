@@ -9,6 +9,7 @@ use super::progress::JobBar;
 use super::stop::stop_on_signal;
 use crate::clock::Clock;
 use crate::model::JobName;
+use crate::setup::Folders;
 use crate::store::queries::{self, Reader};
 
 /// How often mirror and status file are read.
@@ -21,7 +22,12 @@ const WITHOUT_A_DAEMON: u32 = 25;
 ///
 /// # Errors
 /// When the mirror cannot be read, the daemon ends, or the admin stops waiting.
-pub async fn follow(mirror: (&Reader, &Path), job: &JobName, after: i64) -> Result<i64, Exit> {
+pub async fn follow(
+    folders: &Folders,
+    mirror: (&Reader, &Path),
+    job: &JobName,
+    after: i64,
+) -> Result<i64, Exit> {
     let (reader, path) = mirror;
     let (clock, stop, bar) = (Clock::system(), stop_on_signal(), JobBar::of(job));
     let mut without_a_daemon = 0;
@@ -29,7 +35,7 @@ pub async fn follow(mirror: (&Reader, &Path), job: &JobName, after: i64) -> Resu
         if let Some(run) = queries::ended_after(reader, job, after)? {
             return Ok(run);
         }
-        match daemon_status(path) {
+        match daemon_status(folders, path) {
             Some(status) => {
                 without_a_daemon = 0;
                 let known = status.jobs.iter().find(|one| one.job == *job.as_str());

@@ -56,7 +56,10 @@ pub const GROUPS: &[(&str, &[&str])] = &[
         "Account for personal data",
         &["privacy", "person", "erase", "audit"],
     ),
-    ("Maintain", &["backup", "verify", "restore", "vault"]),
+    (
+        "Maintain",
+        &["backup", "verify", "restore", "vault", "cluster"],
+    ),
     ("For shells and editors", &["schema", "completions"]),
 ];
 
@@ -103,7 +106,7 @@ fn with_examples(command: Command, name: &str) -> Command {
         command.mut_subcommand(below, |command| with_examples(command, &name))
     });
     let examples = heading("Examples") + &example_lines(name);
-    let global = "Options of every command are in --help: --config, --jobs, --state, --log, -v";
+    let global = "Options of every command, in --help: --config, --jobs, --state, --in, --log, -v";
     command
         .after_help(format!("{examples}\n{global}"))
         .after_long_help(examples.trim_end().to_owned())

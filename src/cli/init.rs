@@ -174,6 +174,7 @@ fn folders(given: &Folders, options: &InitOptions) -> std::io::Result<Folders> {
         config,
         jobs,
         state,
+        source: None,
     })
 }
 

@@ -3,13 +3,12 @@
 use super::admin_request::record_sign_in;
 use super::exit::Exit;
 use super::{out, start};
-use crate::app::{RecordedAction, VendorRevocation, sign_out};
+use crate::app::{RecordedAction, VendorRevocation, sign_out, token_entries};
 use crate::clock::Clock;
 use crate::document::suggest::advice;
 use crate::model::{GrantKind, SourceName};
 use crate::setup::files::SourceConfig;
 use crate::setup::{Folders, Overlay, Setup};
-use crate::store::vault::entries;
 
 /// Options of `logout`.
 #[derive(Debug, clap::Args)]
@@ -22,8 +21,9 @@ pub struct LogoutOptions {
 pub async fn run(folders: &Folders, options: &LogoutOptions) -> Result<(), Exit> {
     let overlay = Overlay::default();
     let setup = Setup::load(folders, &overlay)?;
-    let (folder, name) = (folders.vault(&setup), &options.source);
-    let lines = entries(&folder)?;
+    let (name, clock) = (&options.source, Clock::system());
+    let secrets = start::secrets(folders, &overlay);
+    let lines = token_entries((folders, &setup), (&secrets, &clock)).await?;
     let source = setup.sources.get(name).map(|source| &source.config);
     let is_kept = lines.iter().any(|line| {
         line.source == name.as_str() && (line.obtained.is_some() || line.intent.is_some())
@@ -35,8 +35,7 @@ pub async fn run(folders: &Folders, options: &LogoutOptions) -> Result<(), Exit>
             .collect();
         return Err(Exit::usage(nothing_kept(name.as_str(), source, &known)));
     }
-    let secrets = start::secrets(folders, &overlay);
-    let revocation = sign_out((folders, &setup), name, &secrets, &Clock::system()).await?;
+    let revocation = sign_out((folders, &setup), name, &secrets, &clock).await?;
     record_sign_in(folders, RecordedAction::Logout(name.clone())).await;
     out::text(text(name.as_str(), source, &revocation));
     Ok(())

@@ -10,6 +10,8 @@ mod audit;
 mod backup;
 mod changes;
 mod check;
+#[cfg(feature = "postgres")]
+mod cluster;
 mod combos;
 mod completions;
 mod config_folder;
@@ -39,6 +41,7 @@ mod login;
 mod logout;
 mod matches;
 mod mirror_access;
+mod mirror_daemon;
 mod named_people;
 mod out;
 mod owner;
@@ -80,11 +83,13 @@ mod vault;
 mod verify;
 mod web;
 mod why;
+#[cfg(feature = "postgres")]
+mod worker;
 mod write_new;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use args::{Args, Command};
 use exit::Exit;
@@ -104,6 +109,10 @@ pub fn main() -> ExitCode {
     let matches = command_line.get_matches_mut();
     let args = Args::from_arg_matches(&matches)
         .unwrap_or_else(|error| error.format(&mut command_line).exit());
+    #[cfg(feature = "postgres")]
+    if let Err(exit) = cluster::work_for_origin() {
+        return exit.report();
+    }
     let (folders, state_use) = (args.folders(), args.command.state_use());
     invoker(); // before this process becomes another user
     let begun = owner::continue_as_owner(&folders, state_use);
@@ -114,16 +123,16 @@ pub fn main() -> ExitCode {
         return Exit::failed(format!("could not switch core dumps off: {error}")).report();
     }
     let log = log::begin(args.log, args.log_level());
-    let is_small = matches!(args.command, Command::Web(_));
-    let runtime = match if is_small {
-        start::one_thread()
-    } else {
-        start::runtime()
-    } {
+    let runtime = match args.command {
+        Command::Web(_) => start::one_thread(),
+        Command::Run if owner::is_cluster(&folders.config) => start::worker_runtime(),
+        _ => start::runtime(),
+    };
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return Exit::failed(format!("could not start: {error}")).report(),
     };
-    let result = runtime.block_on(command(args));
+    let result = runtime.block_on(command(args, &matches));
     runtime.shutdown_background();
     log.flush();
     result.map_or_else(|exit| exit.report(), |()| ExitCode::SUCCESS)
@@ -135,8 +144,16 @@ fn leave_no_core() -> nix::Result<()> {
     set_dumpable(false)
 }
 
-async fn command(args: Args) -> Result<(), Exit> {
+async fn command(args: Args, matches: &ArgMatches) -> Result<(), Exit> {
     let folders = args.folders();
+    #[cfg(feature = "postgres")]
+    if cluster::is_done_elsewhere(&folders, args.in_source.as_ref(), matches).await? {
+        return Ok(());
+    }
+    #[cfg(not(feature = "postgres"))]
+    if let (Some(_), _) = (&args.in_source, matches) {
+        return Err(Exit::usage(crate::setup::WITHOUT_POSTGRES));
+    }
     match args.command {
         #[cfg(feature = "demo")]
         Command::Demo(options) => demo::run(&folders, options).await,
@@ -159,7 +176,7 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Changes(options) => changes::run(&folders, options).await,
         Command::Export(options) => export::run(&folders, options).await,
         Command::Why(options) => why::run(&folders, &options),
-        Command::Tokens(options) => tokens::run(&folders, &options),
+        Command::Tokens(options) => tokens::run(&folders, &options).await,
         Command::Logout(options) => logout::run(&folders, &options).await,
         Command::Vault(options) => vault::run(&folders, &options),
         Command::Matches(options) => matches::run(&folders, &options).await,
@@ -172,6 +189,8 @@ async fn command(args: Args) -> Result<(), Exit> {
         Command::Erase(options) => erase::run(&folders, &options).await,
         Command::Alerts(options) => alerts::run(&folders, &options).await,
         Command::Hooks(options) => hooks::run(&folders, &options).await,
+        #[cfg(feature = "postgres")]
+        Command::Cluster(options) => cluster::run(&folders, &options).await,
         Command::Publish(options) => publish::run(&folders, &options).await,
         Command::Backup(options) => backup::run(&folders, options),
         Command::Verify(options) => verify::run(&folders, &options),

@@ -5,6 +5,7 @@
 use std::io::{IsTerminal, Write as _};
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 use terminal_size::{Width, terminal_size_of};
@@ -14,14 +15,29 @@ use super::table::wrap;
 /// Of a terminal that does not report its width.
 const DEFAULT_WIDTH: usize = 80;
 
+/// The terminal of the person on another host for whom this process works: standard output, standard error.
+static ELSEWHERE: OnceLock<(Option<usize>, Option<usize>)> = OnceLock::new();
+
+/// Lays out for a terminal elsewhere; before anything is printed.
+#[cfg(feature = "postgres")]
+pub fn lay_out_for(width: Option<usize>, error_width: Option<usize>) {
+    let _ = ELSEWHERE.set((width, error_width)); // only once
+}
+
 /// Columns of the terminal on standard output, or `COLUMNS` if that is set; `None` if it is no terminal.
 pub fn width() -> Option<usize> {
-    width_of(std::io::stdout())
+    match ELSEWHERE.get() {
+        Some((width, _)) => *width,
+        None => width_of(std::io::stdout()),
+    }
 }
 
 /// The same of standard error.
 pub fn error_width() -> Option<usize> {
-    width_of(std::io::stderr())
+    match ELSEWHERE.get() {
+        Some((_, width)) => *width,
+        None => width_of(std::io::stderr()),
+    }
 }
 
 fn width_of(out: impl IsTerminal + AsFd) -> Option<usize> {

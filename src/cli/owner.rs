@@ -69,7 +69,13 @@ pub fn continue_as_owner(folders: &Folders, state_use: StateUse) -> Result<(), E
     if state_use == StateUse::None {
         return Ok(());
     }
-    let (mirror, names) = store_and_credentials(&folders.config);
+    let (text, table) = rollbook_table(&folders.config);
+    let mirror = mirror_of(&table);
+    // The address of a cluster's database is a secret.
+    let state_use = match table.contains_key("cluster") {
+        true => StateUse::Owns,
+        false => state_use,
+    };
     let folder = folder_of(&folders.state.join(mirror));
     let Ok(found) = fs::metadata(&folder) else {
         return Ok(());
@@ -83,13 +89,13 @@ pub fn continue_as_owner(folders: &Folders, state_use: StateUse) -> Result<(), E
     match decide(&user, rights, state_use) {
         Verdict::Stay => {
             if user.uid == 0 && state_use == StateUse::Owns {
-                credentials::open(&folders.config, &names);
+                credentials::open(&folders.config, &starter::credentials(&text));
             }
             Ok(())
         }
         Verdict::Become => {
             if state_use == StateUse::Owns {
-                credentials::open(&folders.config, &names);
+                credentials::open(&folders.config, &starter::credentials(&text));
             }
             become_user(rights).map_err(|error| {
                 Exit::failed(format!(
@@ -138,15 +144,22 @@ fn refusal(folder: &Path, found: &fs::Metadata) -> String {
     )
 }
 
-/// The mirror's path and the names of the credentials in `rollbook.toml`, also if it has mistakes.
-fn store_and_credentials(config: &Path) -> (PathBuf, Vec<String>) {
+/// `rollbook.toml`, also if it has mistakes.
+fn rollbook_table(config: &Path) -> (String, toml::Table) {
     let text = fs::read_to_string(config.join("rollbook.toml")).unwrap_or_default();
-    let table: toml::Table = text.parse().unwrap_or_default();
+    let table = text.parse().unwrap_or_default();
+    (text, table)
+}
+
+/// Whether a cluster is configured.
+pub fn is_cluster(config: &Path) -> bool {
+    rollbook_table(config).1.contains_key("cluster")
+}
+
+fn mirror_of(table: &toml::Table) -> PathBuf {
     let path = table.get("store").and_then(|store| store.get("path"));
-    let path = path
-        .and_then(toml::Value::as_str)
-        .map_or_else(|| StoreConfig::default().path, PathBuf::from);
-    (path, starter::credentials(&text))
+    path.and_then(toml::Value::as_str)
+        .map_or_else(|| StoreConfig::default().path, PathBuf::from)
 }
 
 /// The mirror's folder, or the one in which it would be created.

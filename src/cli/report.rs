@@ -36,7 +36,7 @@ pub struct ReportOptions {
 pub fn run(folders: &Folders, options: &ReportOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open(folders)?.up_to_date()?;
     let now = Clock::system().now();
-    let text = page(&access, now)?;
+    let text = page(folders, &access, now)?;
     if options.html.as_os_str() == "-" {
         out::exact(&text);
         return Ok(());
@@ -47,9 +47,9 @@ pub fn run(folders: &Folders, options: &ReportOptions) -> Result<(), Exit> {
     Ok(())
 }
 
-fn page(access: &MirrorAccess, now: Timestamp) -> Result<String, Exit> {
+fn page(folders: &Folders, access: &MirrorAccess, now: Timestamp) -> Result<String, Exit> {
     let (mirror, setup) = (access.mirror()?, access.setup.as_ref().ok());
-    let daemon = daemon_status(&access.path);
+    let daemon = daemon_status(folders, &access.path);
     let history = run_history(mirror, &access.path, setup, now)?;
     let mut jobs = Vec::new();
     for runs in &history.jobs {

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::daemon::Signals;
 use crate::setup::files::{Secrets, StoreConfig};
-use crate::setup::{Folders, Overlay, Setup};
+use crate::setup::{CLUSTER, Folders, Overlay, Setup};
 use tokio::runtime::{Builder, Runtime};
 
 /// Blocking threads: SQLite, decoding, reading secrets. Few, because each has its own memory arena.
@@ -28,6 +28,16 @@ pub fn runtime() -> std::io::Result<Runtime> {
         builder
             .worker_threads(WORKERS)
             .max_blocking_threads(BLOCKING_THREADS),
+    )
+}
+
+/// Builds the runtime of a worker of a cluster: each of its sources waits for the disk and the database by itself.
+pub fn worker_runtime() -> std::io::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    prepared(
+        builder
+            .worker_threads(2 * WORKERS)
+            .max_blocking_threads(5 * BLOCKING_THREADS),
     )
 }
 
@@ -70,13 +80,28 @@ pub async fn app(folders: &Folders, overlay: &Overlay) -> Result<App, Exit> {
 /// The same, by another clock.
 pub async fn app_at(folders: &Folders, overlay: &Overlay, clock: Clock) -> Result<App, Exit> {
     let setup = Setup::load(folders, overlay)?;
+    refuse_in_cluster(folders, &setup)?;
     Ok(App::open(folders, setup, secrets(folders, overlay), clock).await?)
+}
+
+/// In a cluster a worker alone opens mirrors: another process would write to one, or to the vendor, without its lease.
+fn refuse_in_cluster(folders: &Folders, setup: &Setup) -> Result<(), Exit> {
+    match (&folders.source, &setup.config.cluster) {
+        (Some(source), _) => Err(Exit::busy(format!(
+            "rollbook: this worker does not have {source} any more; repeat the command"
+        ))),
+        (None, Some(_)) => Err(Exit::usage(
+            "in a cluster only its workers open mirrors; `rollbook run` starts one",
+        )),
+        (None, None) => Ok(()),
+    }
 }
 
 /// The same, on a copy of the mirror.
 pub async fn rehearsal(folders: &Folders) -> Result<App, Exit> {
     let overlay = Overlay::default();
     let setup = Setup::load(folders, &overlay)?;
+    refuse_in_cluster(folders, &setup)?;
     Ok(App::rehearse(folders, setup, secrets(folders, &overlay), Clock::system()).await?)
 }
 
@@ -87,17 +112,30 @@ pub async fn with_empty_mirror(folders: &Folders) -> Result<App, Exit> {
     Ok(App::open_empty(folders, setup, secrets(folders, &overlay), Clock::system()).await?)
 }
 
-/// The daemon's runtime folder: systemd's, else one beside the mirror.
-pub fn runtime_folder(mirror: &Path) -> PathBuf {
-    systemd_runtime_folder().unwrap_or_else(|| beside(mirror))
+/// The daemon's runtime folder: systemd's, else one beside the mirror. A source of a cluster has one of its own in it.
+pub fn runtime_folder(folders: &Folders, mirror: &Path) -> PathBuf {
+    match systemd_runtime_folder() {
+        Some(folder) => own_folder(folder, folders),
+        None => beside(mirror),
+    }
 }
 
 /// Possible runtime folders of a daemon that writes this mirror.
-pub fn runtime_folders(mirror: &Path) -> Vec<PathBuf> {
-    let folders = systemd_runtime_folder().into_iter();
-    folders
-        .chain([beside(mirror), PathBuf::from(USUAL_RUNTIME_FOLDER)])
+pub fn runtime_folders(folders: &Folders, mirror: &Path) -> Vec<PathBuf> {
+    let usual = PathBuf::from(USUAL_RUNTIME_FOLDER);
+    systemd_runtime_folder()
+        .map(|folder| own_folder(folder, folders))
+        .into_iter()
+        .chain([beside(mirror), own_folder(usual, folders)])
         .collect()
+}
+
+/// The part of a runtime folder that these folders have.
+fn own_folder(folder: PathBuf, folders: &Folders) -> PathBuf {
+    match &folders.source {
+        Some(source) => folder.join(CLUSTER).join(source.as_str()),
+        None => folder,
+    }
 }
 
 fn beside(mirror: &Path) -> PathBuf {

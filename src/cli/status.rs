@@ -185,7 +185,7 @@ struct SourceView {
 fn view(folders: &Folders, access: &MirrorAccess, now: Timestamp) -> Result<StatusView, Exit> {
     let mirror = access.mirror_if_made();
     let setup = access.setup.as_ref().ok();
-    let daemon = daemon_status(&access.path);
+    let daemon = daemon_status(folders, &access.path);
     let mut names: Vec<(JobName, SourceName)> = match (setup, mirror) {
         (Some(setup), _) => setup
             .jobs

@@ -144,7 +144,7 @@ async fn beside_the_daemon(
     }
     let mut is_good = true;
     for (job, after) in jobs {
-        let run = follow((mirror, &access.path), &job, after).await?;
+        let run = follow(folders, (mirror, &access.path), &job, after).await?;
         is_good &= runs::show_result(mirror, run, options.json).is_ok();
     }
     if let (Some(stream), false) = (&options.stream, options.json) {

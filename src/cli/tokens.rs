@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::table::{TextTable, blocks, bullets, left, many, minute, right};
 use super::{out, start};
-use crate::app::{ParkedJobNeeds, keys, parked_job_needs};
+use crate::app::{ParkedJobNeeds, keys, parked_job_needs, token_entries};
 use crate::clock::Clock;
 use crate::document::suggest::{advice, joined};
 use crate::model::GrantKind;
@@ -16,7 +16,7 @@ use crate::model::scalar::display_time;
 use crate::model::{scalar, sign_in};
 use crate::setup::files::Auth;
 use crate::setup::{Folders, Overlay, Setup};
-use crate::store::vault::{Keys, VaultEntry, entries};
+use crate::store::vault::{Keys, VaultEntry};
 use crate::store::{queries, runs};
 
 /// Options of `tokens`.
@@ -30,14 +30,15 @@ pub struct TokensOptions {
 }
 
 /// Shows the sources.
-pub fn run(folders: &Folders, options: &TokensOptions) -> Result<(), Exit> {
+pub async fn run(folders: &Folders, options: &TokensOptions) -> Result<(), Exit> {
     let access = MirrorAccess::open(folders)?.up_to_date()?;
     let setup = access.setup()?;
-    let keys = keys(
-        &setup.config.store,
-        &start::secrets(folders, &Overlay::default()),
-    )?;
-    let kept = entries(&folders.vault(setup))?;
+    let (secrets, clock) = (
+        start::secrets(folders, &Overlay::default()),
+        Clock::system(),
+    );
+    let keys = keys(&setup.config.store, &secrets)?;
+    let kept = token_entries((folders, setup), (&secrets, &clock)).await?;
     let parked = parked(&access, &kept)?;
     let view = only(view(setup, kept, &keys, &parked), options.source.as_deref())?;
     if options.json {
@@ -91,6 +92,8 @@ struct TokenView {
     #[serde(skip)]
     is_clearly_refused: bool,
     sign_in_needed: bool,
+    #[serde(skip)]
+    is_in_cluster: bool,
     /// Parked jobs, and why.
     parked: Vec<ParkedView>,
 }
@@ -151,6 +154,7 @@ fn view(
         .filter(|line| setup.source(&line.source).is_none());
     lines.extend(unconfigured.map(|mine| line(&mine.source.clone(), None, mine, keys)));
     for line in &mut lines {
+        line.is_in_cluster = setup.config.cluster.is_some();
         let mine = parked.iter().filter(|job| job.source == line.source);
         line.parked = mine.cloned().collect();
     }
@@ -184,6 +188,7 @@ fn line(source: &str, auth: Option<&Auth>, kept: VaultEntry, keys: &Keys) -> Tok
             .refused
             .filter(|_| auth.is_some_and(|auth| auth.grant == GrantKind::Password)),
         sign_in_needed: !is_kept && auth.is_some_and(needs_sign_in),
+        is_in_cluster: false,
         obtained: kept.obtained,
         parked: Vec::new(),
     }
@@ -271,8 +276,12 @@ fn remarks(line: &TokenView, now: Timestamp) -> Vec<String> {
     }
     // After a refused refresh token the sign-in is what matters.
     if let Some(started) = line.refresh_started.as_ref().filter(|_| !is_shown) {
+        let then = match line.is_in_cluster {
+            false => "the old token is tried once more".to_owned(),
+            true => format!("its token is not sent again before `rollbook resume {source}`"),
+        };
         remarks.push(format!(
-            "{source}: a refresh started at {} UTC and has not finished; the old token is tried once more",
+            "{source}: a refresh started at {} UTC and has not finished; {then}",
             display_time(started)
         ));
     }

@@ -40,7 +40,7 @@ pub async fn run(folders: &Folders, options: &WebOptions) -> Result<(), Exit> {
     let site = WebSite::new(
         &config,
         tokens(&config, &secrets)?,
-        start::runtime_folders(&folders.state.join(StoreConfig::default().path)),
+        start::runtime_folders(folders, &folders.state.join(StoreConfig::default().path)),
         clock.clone(),
     );
     let service = HttpService {

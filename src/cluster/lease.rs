@@ -95,14 +95,6 @@ pub fn may_claim(found: Option<&LeaseRow>, start: &str) -> Option<i64> {
     is_free.then_some(found.epoch + 1)
 }
 
-/// Whether a local file holds what the database holds, so that a claim need not fill it anew.
-///
-/// `file` is the position that the file was filled or published at; nothing from the first write of a run until that run is known
-/// to be published, because an unpublished run dies with its claim (cluster-protocol.md 1 rule 4).
-pub fn is_current(file: Option<Position>, found: Position) -> bool {
-    file == Some(found)
-}
-
 impl HeldLease {
     /// What the row means that a renewal, or a transaction that was refused, has read back (cluster-protocol.md 1 rule 8);
     /// nothing where no row has this worker's start.
@@ -138,6 +130,11 @@ impl HeldLease {
 pub struct HeldUntil(Duration);
 
 impl HeldUntil {
+    /// Before the first renewal.
+    pub fn ended() -> Self {
+        Self(Duration::ZERO)
+    }
+
     /// After a renewal that the database confirmed. `sent` is the time *before* it was sent (cluster-protocol.md 2 rule 9).
     pub fn renewed_at(sent: Duration) -> Self {
         Self(sent.saturating_add(LEASE))

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::lease::{HEARTBEAT, is_ample};
+use crate::model::RequestEnd;
 
 /// From an intent to its deadline; the request ends by then. That of a token request (reliability.md 2.3).
 pub const REQUEST: Duration = Duration::from_secs(30);
@@ -49,19 +50,6 @@ pub enum TokenStep {
     Wait(Duration),
     /// Nothing is sent until a person says `resume`, or a late answer is stored.
     Park,
-}
-
-/// How a token request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RequestEnd {
-    /// Nothing was sent: [`time_to_send`] gave none, or there was no connection.
-    NotSent,
-    /// The server refused it by a response that says that the token was not used.
-    Refused,
-    /// It returned tokens.
-    Granted,
-    /// Any other end: a cut connection, the time limit, a response of another program.
-    Unknown,
 }
 
 /// What becomes of an intent.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::webhooks::PendingWebhooks;
@@ -28,6 +28,8 @@ pub struct ControlHandle {
     pub webhooks: Arc<PendingWebhooks>,
     /// The longest time between two turns of the loop, if a watchdog needs it.
     pub alive_every: Option<Duration>,
+    /// Who may run, of all loops of this process; `None` for the loop's own rule.
+    pub permits: Option<Arc<Semaphore>>,
     /// The longest time between two readings of the wall clock. Default 30 s; longer only where years pass in minutes.
     pub max_sleep: Option<Duration>,
 }

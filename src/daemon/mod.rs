@@ -6,6 +6,7 @@
 pub mod alerts;
 mod changes;
 mod clock_rule;
+pub mod cluster_status;
 mod control;
 pub mod control_server;
 mod engine;
@@ -39,8 +40,9 @@ pub use engine::{
 pub use history_file::HistoryFile;
 pub use loaded_files::{LoadedFiles, content_on_disk};
 pub use next_run::back_off;
-pub use serve::{run_loop, serve};
-pub use service::with_more_time;
+pub use runs::MAX_CONCURRENT_RUNS;
+pub use serve::{forward_signals, run_loop};
+pub use service::{Service, with_more_time};
 pub use signals::Signals;
 pub use status_file::StatusFile;
 pub use status_publisher::{StatusPublisher, absolute};

@@ -22,7 +22,7 @@ use crate::model::{Cause, EntryName, Outcome};
 use crate::sync::{Progress, ProgressSink};
 
 /// Concurrent runs; more wait. A run keeps a few pages in memory.
-const MAX_CONCURRENT_RUNS: usize = 8;
+pub const MAX_CONCURRENT_RUNS: usize = 8;
 
 /// How long runs may take to stop: the daemon exits within five seconds of SIGTERM.
 const STOP_TIMEOUT: Duration = Duration::from_secs(4);
@@ -57,19 +57,20 @@ struct ActiveRun {
 }
 
 impl Runs {
-    /// Without runs; `stop` stops all of them.
+    /// Without runs; `stop` stops all of them. `permits`: those of other loops too.
     pub(super) fn new(
         engine: Arc<dyn Engine>,
         clock: Clock,
         emit: EventSink,
         stop: CancellationToken,
+        permits: Option<Arc<Semaphore>>,
     ) -> Self {
         Self {
             engine,
             clock,
             emit,
             stop,
-            permits: Arc::new(Semaphore::new(MAX_CONCURRENT_RUNS)),
+            permits: permits.unwrap_or_else(|| Arc::new(Semaphore::new(MAX_CONCURRENT_RUNS))),
             tasks: JoinSet::new(),
             jobs: HashMap::new(),
             active: BTreeMap::new(),

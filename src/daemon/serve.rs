@@ -30,38 +30,25 @@ const CLOCK_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a clock that was set is reported.
 const REPORT_CLOCK_STEP: Duration = Duration::from_secs(24 * 3600);
 
-/// Runs every job on its schedule until `control` or a signal stops it, which takes five seconds at most.
-///
-/// SIGTERM and SIGINT stop, SIGHUP reloads. `events` is called from the loop and from runs; it must not block.
-///
-/// # Errors
-/// Why the mirror cannot be written any more: [`Engine::fatal_error`].
-pub async fn serve(
-    engine: Arc<dyn Engine>,
-    clock: Clock,
-    control: ControlHandle,
-    events: impl Fn(Event) + Send + Sync + 'static,
-) -> Result<(), String> {
+/// Stops and reloads the loop of `control` as SIGTERM, SIGINT and SIGHUP say. They are listened for from this call on.
+pub fn forward_signals(control: &ControlHandle) -> impl Future<Output = ()> + '_ {
     let signals = Signals::listen();
-    let forwarded = async {
+    async move {
         match signals {
-            Ok(signals) => signals.forward(&control).await,
+            Ok(signals) => signals.forward(control).await,
             Err(error) => {
                 tracing::warn!("cannot listen for signals, so a stop aborts runs: {error}");
                 std::future::pending().await
             }
         }
-    };
-    tokio::select! {
-        ended = run_loop(engine, clock, control.clone(), events) => ended,
-        () = forwarded => Ok(()),
     }
 }
 
-/// The loop itself, without signals.
+/// Runs every job on its schedule until `control` stops it, which takes five seconds at most. `events` is called from the loop and from
+/// runs; it must not block.
 ///
 /// # Errors
-/// As [`serve`].
+/// Why the mirror cannot be written any more: [`Engine::fatal_error`].
 pub async fn run_loop(
     engine: Arc<dyn Engine>,
     clock: Clock,
@@ -74,6 +61,7 @@ pub async fn run_loop(
         clock.clone(),
         Arc::clone(&emit),
         control.stop.clone(),
+        control.permits.clone(),
     );
     let mut timetable = Timetable::new(engine.host());
     timetable.max_sleep = control.max_sleep.unwrap_or(MAX_SLEEP);

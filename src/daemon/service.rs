@@ -41,17 +41,26 @@ fn ask_systemd(length: Duration) {
 
 /// The service manager that started us, if any.
 #[derive(Debug)]
-pub(super) struct Service {
+pub struct Service {
     watchdog: Option<Duration>,
-    line: String,
+    /// The status that was sent last; `None` where nothing is sent.
+    line: Option<String>,
 }
 
 impl Service {
     /// From `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`.
-    pub(super) fn of_environment() -> Self {
+    pub fn of_environment() -> Self {
         Self {
             watchdog: sd_notify::watchdog_enabled(),
-            line: String::new(),
+            line: Some(String::new()),
+        }
+    }
+
+    /// None: what a worker of a cluster does for one of its sources is not what systemd asks for.
+    pub(super) fn none() -> Self {
+        Self {
+            watchdog: None,
+            line: None,
         }
     }
 
@@ -60,8 +69,16 @@ impl Service {
         self.watchdog.map(|longest| longest / 2)
     }
 
+    /// Asks for more time for what goes on; to be repeated while it does.
+    pub fn more_time(&self) {
+        ask_systemd(ASK_EVERY);
+    }
+
     /// Notifies the service manager of an event; `line` is the status after it.
-    pub(super) fn notify(&mut self, event: &Event, line: &str) {
+    pub fn notify(&mut self, event: &Event, line: &str) {
+        let Some(sent) = &mut self.line else {
+            return;
+        };
         let mut states = Vec::new();
         match event {
             Event::Ready | Event::Reloaded | Event::ReloadRefused(_) => {
@@ -76,9 +93,8 @@ impl Service {
             Event::Alive if self.watchdog.is_some() => states.push(NotifyState::Watchdog),
             _ => {}
         }
-        let has_changed = self.line != line;
-        if has_changed {
-            line.clone_into(&mut self.line);
+        if *sent != line {
+            line.clone_into(sent);
             states.push(NotifyState::Status(line));
         }
         if states.is_empty() {

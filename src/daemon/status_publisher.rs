@@ -80,6 +80,12 @@ impl StatusPublisher {
         }
     }
 
+    /// The same without a word to systemd.
+    pub fn without_service(self) -> Self {
+        self.state().service = Service::none();
+        self
+    }
+
     /// The longest time between two watchdog notifications; `None` without a watchdog.
     pub fn alive_every(&self) -> Option<Duration> {
         self.state().service.alive_every()

@@ -518,7 +518,11 @@ async fn signals_reload_and_stop() {
             }
             sender.send(event).expect("an open channel");
         };
-        let ended = serve(script.engine, Clock::system(), script.control, events).await;
+        let control = script.control.clone();
+        let ended = tokio::select! {
+            ended = run_loop(script.engine, Clock::system(), script.control, events) => ended,
+            () = forward_signals(&control) => Ok(()),
+        };
         assert_eq!(ended, Ok(()), "{name}");
         let mut all = Vec::new();
         while let Ok(event) = sent.try_recv() {

@@ -20,6 +20,9 @@ use crate::store::runs::JobState;
 /// The longest time until the wall clock is read again (reliability.md 4.6).
 pub const MAX_SLEEP: Duration = Duration::from_secs(30);
 
+/// What a restart of the daemon may take, or a worker of a cluster until it has another's sources.
+const RESTART: Duration = Duration::from_secs(120);
+
 /// Runs that catch up after a start are spread over this time.
 const CATCH_UP_SPREAD: Duration = Duration::from_secs(10 * 60);
 
@@ -435,9 +438,11 @@ impl Timetable {
         next: Option<PlannedTick>,
     ) -> Option<PlannedTick> {
         let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
+        // A restart, or another worker of a cluster, costs no tick of a job that does not catch up after a long time.
+        let is_recent = |due: &Timestamp| now.duration_since(*due) <= signed(RESTART);
         let late = plausible(last_due, now)
-            .filter(|_| entry.catch_up)
             .and_then(|last_due| missed(cron, zone, last_due, now))
+            .filter(|due| entry.catch_up || is_recent(due))
             .map(|due| PlannedTick {
                 due,
                 at: saturating_add(now, signed(self.offset(entry, CATCH_UP_SPREAD))),

@@ -97,6 +97,8 @@ pub enum HttpErrorKind {
     SignInFailed(String),
     /// A refresh was sent and its response is lost or unreadable, so the token may be used up.
     GrantUnclear,
+    /// In a cluster: the end of a refresh of this source is not known, here or at another worker; nothing was sent since.
+    RefreshOpen(SourceName),
     /// Too many token requests failed: when the next one is allowed, and the last failure's message.
     GrantPaused(Timestamp, String),
     /// The vault could not be read or written.
@@ -201,6 +203,7 @@ impl HttpErrorKind {
             | Self::SignInFailed(_)
             | Self::DocumentRefused(_)
             | Self::GrantUnclear
+            | Self::RefreshOpen(_)
             | Self::GrantPaused(..)
             | Self::Vault(_)
             | Self::VaultShut(_)
@@ -265,6 +268,7 @@ impl HttpErrorKind {
             | Self::GrantRefused(_)
             | Self::SignInNeeded(_)
             | Self::SignInFailed(_)
+            | Self::RefreshOpen(_)
             | Self::VaultShut(_) => Class::Auth,
             Self::PasswordRests(rest) if rest.needs_person => Class::Auth,
             Self::PasswordRests(_) => Class::Transient,

@@ -142,6 +142,12 @@ pub(crate) fn message(failure: &HttpFailure) -> String {
             "the response of {host} to a token refresh is lost or unreadable; \
              the next run tries the old token once more"
         ),
+        HttpErrorKind::RefreshOpen(source) => format!(
+            "a token refresh began, by this worker or another, and its end is not known: the refresh token may be used up, \
+             so it is not sent again; sign in again with `{}`, or let it be sent once more with `rollbook resume {source}`, \
+             after which the vendor may demand a sign-in",
+            sign_in::command(source.as_str())
+        ),
         HttpErrorKind::GrantPaused(until, cause) => {
             format!(
                 "{cause}; the next token request is sent after {}",

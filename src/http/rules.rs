@@ -103,11 +103,14 @@ impl Default for Timeouts {
 
 /// Counts a source's requests per day, across restarts.
 pub trait DayCount: Send + Sync {
-    /// Adds requests to a day (`YYYY-MM-DD`, UTC) and returns the day's total. May block.
+    /// Adds a request to a day (`YYYY-MM-DD`, UTC) and returns the day's total. `limit` is how many are allowed. May block.
     ///
     /// # Errors
     /// A message when the count cannot be stored; then no request is sent.
-    fn add(&self, source: &SourceName, day: &str, requests: u32) -> Result<u32, String>;
+    fn add(&self, source: &SourceName, day: &str, limit: u32) -> Result<u32, String>;
+
+    /// A run has ended: what was counted beforehand and not sent is taken back. May block.
+    fn give_back(&self, _source: &SourceName) {}
 }
 
 /// Refuses an address that would send secrets unencrypted: plain http is allowed on loopback only.

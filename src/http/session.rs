@@ -367,7 +367,7 @@ impl SessionState {
             self.rules.source.clone(),
             day.clone(),
         );
-        let total = blocking(move || count.add(&source, &today, 1))
+        let total = blocking(move || count.add(&source, &today, limit))
             .await
             .map_err(HttpErrorKind::Count)?;
         let ends = next_midnight(now);

@@ -17,16 +17,19 @@ pub enum ParkReason {
     PasswordRefused,
     /// The vault is sealed and its key is not there.
     VaultShut,
+    /// In a cluster: the end of a token refresh is not known, and the refresh token may be used up.
+    RefreshOpen,
     /// Something on this machine is missing, such as a secret or a certificate; no vendor was asked.
     Unready,
 }
 
 impl ParkReason {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::SignInNeeded,
         Self::CredentialRefused,
         Self::PasswordRefused,
         Self::VaultShut,
+        Self::RefreshOpen,
         Self::Unready,
     ];
 
@@ -37,6 +40,7 @@ impl ParkReason {
             Self::CredentialRefused => "credential_refused",
             Self::PasswordRefused => "password_refused",
             Self::VaultShut => "vault_shut",
+            Self::RefreshOpen => "refresh_open",
             Self::Unready => "unready",
         }
     }

@@ -49,6 +49,9 @@ pub enum DatabaseError {
         "there is a table {0} that Rollbook did not make; nothing was changed: set another `schema`, or rename that table"
     )]
     ForeignTable(String),
+    /// Nothing can be named so that no other has the same name.
+    #[error("the system gives no random numbers")]
+    NoRandomNumbers,
     /// The answer is not as it should be.
     #[error("unexpected answer of the database: {0}")]
     Answer(String),

@@ -37,6 +37,18 @@ pub struct Fence {
 /// # Errors
 /// When the database refuses it; the same holds for all below.
 pub async fn prepare(session: &DatabaseSession, schema: &str) -> Result<(), DatabaseError> {
+    create_schema(session, schema).await?;
+    if !is_prepared(session, schema).await? {
+        unless_made_meanwhile(session.batch(&tables_sql(schema)).await)?;
+    }
+    Ok(())
+}
+
+/// Makes the schema if it is missing.
+pub(super) async fn create_schema(
+    session: &DatabaseSession,
+    schema: &str,
+) -> Result<(), DatabaseError> {
     let named = &[(&schema as _, Type::TEXT)];
     // `IF NOT EXISTS` needs the right to create one even where it is there.
     let there = session
@@ -48,9 +60,6 @@ pub async fn prepare(session: &DatabaseSession, schema: &str) -> Result<(), Data
     if there.is_empty() {
         let create = format!("CREATE SCHEMA IF NOT EXISTS {}", quote(schema));
         unless_made_meanwhile(session.batch(&create).await)?;
-    }
-    if !is_prepared(session, schema).await? {
-        unless_made_meanwhile(session.batch(&tables_sql(schema)).await)?;
     }
     Ok(())
 }
@@ -72,7 +81,9 @@ pub async fn is_prepared(session: &DatabaseSession, schema: &str) -> Result<bool
 }
 
 /// Two publishers may create the same at once.
-fn unless_made_meanwhile(created: Result<(), DatabaseError>) -> Result<(), DatabaseError> {
+pub(super) fn unless_made_meanwhile(
+    created: Result<(), DatabaseError>,
+) -> Result<(), DatabaseError> {
     match created {
         Err(error) if !error.is_conflict() => Err(error),
         _ => Ok(()),

@@ -5,10 +5,12 @@
 //! distributed by it.
 
 pub mod address;
+pub mod cluster;
 pub mod error;
 pub mod fence;
 pub mod layout;
 pub mod named_rows;
+pub mod random;
 pub mod rows;
 pub mod session;
 pub mod survey;

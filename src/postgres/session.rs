@@ -35,6 +35,8 @@ pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 pub struct DatabaseSession {
     client: Client,
     driver: JoinHandle<()>,
+    /// How long an answer is waited for.
+    patience: Duration,
 }
 
 impl Drop for DatabaseSession {
@@ -56,7 +58,22 @@ impl DatabaseSession {
                 tracing::debug!("the connection to the database ended: {error}");
             }
         });
-        Ok(Self { client, driver })
+        Ok(Self {
+            client,
+            driver,
+            patience: ANSWER,
+        })
+    }
+
+    /// Waits no longer than this for an answer.
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Whether the server has ended it.
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
     }
 
     /// Begins a transaction.
@@ -65,6 +82,11 @@ impl DatabaseSession {
     /// When the database refuses it or does not answer; the same holds for all below.
     pub async fn begin(&self) -> Result<(), DatabaseError> {
         self.batch(&begin("", SERVER)).await
+    }
+
+    /// Begins a transaction whose statements may take, wait for a lock and stand idle no longer than this.
+    pub async fn begin_within(&self, limit: Duration) -> Result<(), DatabaseError> {
+        self.batch(&begin("", limit)).await
     }
 
     /// Begins a transaction whose statements may take long.
@@ -92,7 +114,7 @@ impl DatabaseSession {
 
     /// Statements without values.
     pub async fn batch(&self, sql: &str) -> Result<(), DatabaseError> {
-        answered(ANSWER, self.client.batch_execute(sql)).await
+        answered(self.patience, self.client.batch_execute(sql)).await
     }
 
     /// Statements without values that may take long: outside a transaction, or in one that was begun for them.
@@ -106,7 +128,7 @@ impl DatabaseSession {
         sql: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<u64, DatabaseError> {
-        answered(ANSWER, self.client.execute_typed(sql, parameters)).await
+        answered(self.patience, self.client.execute_typed(sql, parameters)).await
     }
 
     /// A question.
@@ -115,7 +137,7 @@ impl DatabaseSession {
         sql: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, DatabaseError> {
-        answered(ANSWER, self.client.query_typed(sql, parameters)).await
+        answered(self.patience, self.client.query_typed(sql, parameters)).await
     }
 }
 
@@ -124,8 +146,8 @@ fn begin(mode: &str, statement: Duration) -> String {
         "BEGIN{mode}; SET LOCAL statement_timeout = {statement}; SET LOCAL lock_timeout = {lock}; \
          SET LOCAL idle_in_transaction_session_timeout = {server}",
         statement = statement.as_millis(),
-        server = SERVER.as_millis(),
-        lock = LOCK.as_millis(),
+        server = statement.min(SERVER).as_millis(),
+        lock = statement.min(LOCK).as_millis(),
     )
 }
 

@@ -11,6 +11,7 @@ use crate::model::people::MatchSet;
 use crate::model::{JobName, SourceName, StreamName};
 
 /// A checked configuration.
+#[derive(Clone)]
 pub struct Setup {
     /// What admins wrote.
     pub config: Config,
@@ -27,6 +28,7 @@ pub struct Setup {
 }
 
 /// A source with its connector, ready to be read.
+#[derive(Clone)]
 pub struct SourceSetup {
     /// What the admin wrote.
     pub config: SourceConfig,
@@ -41,6 +43,7 @@ pub struct SourceSetup {
 }
 
 /// A job with its streams, ready to be read.
+#[derive(Clone)]
 pub struct JobSetup {
     /// What the admin wrote.
     pub config: JobConfig,
@@ -55,6 +58,24 @@ pub struct JobSetup {
 }
 
 impl Setup {
+    /// What of it concerns one source.
+    pub fn of_source(&self, source: &SourceName) -> Self {
+        let mut own = self.clone();
+        own.sources.retain(|name, _| name == source);
+        own.jobs.retain(|_, job| job.source == *source);
+        own.config.sources.retain(|name, _| name == source);
+        own.config.jobs.retain(|_, job| job.source == *source);
+        // That is the whole machine's.
+        if let Some(alerts) = &mut own.config.alerts {
+            alerts.heartbeat = None;
+        }
+        own.crosswalks.retain(|_, crosswalk| {
+            let mut paths = crosswalk.value.from.paths().iter();
+            paths.any(|path| path.source == *source)
+        });
+        own
+    }
+
     /// A source by its name.
     pub fn source(&self, name: &str) -> Option<&SourceSetup> {
         self.sources.get(name)

@@ -1,6 +1,6 @@
 //! What every check between files works with: the files, the connectors and the problems so far.
 //!
-//! Each check is in the file of its subject: `sources.rs`, `jobs.rs`, `crosswalks.rs`, `hooks.rs`, `people.rs`, `store_copy.rs`, `webhooks.rs`.
+//! Each check is in the file of its subject: `sources.rs`, `jobs.rs`, `cluster.rs`, `crosswalks.rs`, `hooks.rs`, `people.rs`, `store_copy.rs`, `webhooks.rs`.
 
 use super::files::Files;
 use crate::connector::load::Connectors;

@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 use super::checked::Setup;
 use super::files::bundle::EXPORTS;
 use super::files::crosswalk::CROSSWALKS;
+use crate::model::SourceName;
+
+/// The folder of the folders that a worker of a cluster has for its sources.
+pub const CLUSTER: &str = "cluster";
 
 /// The folders of one installation.
 #[derive(Clone, Debug)]
@@ -15,9 +19,20 @@ pub struct Folders {
     pub jobs: PathBuf,
     /// Where a relative `[store] path` starts.
     pub state: PathBuf,
+    /// The only source of the configuration that counts: in a cluster each source has a state folder of its own.
+    pub source: Option<SourceName>,
 }
 
 impl Folders {
+    /// Those of one source of a cluster.
+    pub fn of_source(&self, source: &SourceName) -> Self {
+        Self {
+            state: self.state.join(CLUSTER).join(source.as_str()),
+            source: Some(source.clone()),
+            ..self.clone()
+        }
+    }
+
     /// The mirror's file.
     pub fn mirror(&self, setup: &Setup) -> PathBuf {
         self.state.join(&setup.config.store.path)

@@ -6,6 +6,7 @@
 mod bundles;
 mod checked;
 mod checks;
+mod cluster;
 mod crosswalks;
 pub mod files;
 mod folders;
@@ -25,7 +26,8 @@ pub mod tables;
 mod webhooks;
 
 pub use checked::{JobSetup, Setup, SourceSetup};
-pub use folders::{Folders, beside};
+pub use cluster::WITHOUT_POSTGRES;
+pub use folders::{CLUSTER, Folders, beside};
 pub use jobs::{ColumnChoice, ColumnReason};
 pub use overlay::Overlay;
 pub use readers::{copy_group, mirror_group};

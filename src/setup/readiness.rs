@@ -120,11 +120,14 @@ impl Resolution {
         unusable: DatabaseAddressCheck,
     ) {
         let mut problems = Problems::new();
-        for publish in self.tables("publish") {
-            let url = publish.value.at(&["url"]);
+        let publish = self.tables("publish").iter().map(|entry| &entry.value);
+        let tree = self.files.rollbook.as_ref();
+        let cluster = tree.and_then(|tree| tree.at(&["cluster"]));
+        for database in publish.chain(cluster) {
+            let url = database.at(&["url"]);
             problems.extend(url.and_then(|node| unopened(node, SecretForm::Database, secrets)));
             problems.extend(url.and_then(|node| unusable_database(node, secrets, unusable)));
-            problems.extend(unusable_authorities(&publish.value, config));
+            problems.extend(unusable_authorities(database, config));
         }
         self.problems.append(problems);
     }

@@ -25,7 +25,11 @@ impl Setup {
     /// The configuration, or everything that is wrong with it; without notes.
     pub fn load(folders: &Folders, overlay: &Overlay) -> Result<Self, Problems> {
         let (setup, problems) = resolve(folders, overlay);
-        setup.ok_or(problems)
+        let setup = setup.ok_or(problems)?;
+        Ok(match &folders.source {
+            Some(source) => setup.of_source(source),
+            None => setup,
+        })
     }
 }
 
@@ -64,6 +68,7 @@ impl Resolution {
         checks.webhooks(&sources, &jobs);
         checks.hooks(&bundle_files, &jobs);
         let matches = people::sets(&people, &mut checks, &sources, &jobs);
+        checks.cluster(&people, &crosswalk_files, &bundle_files);
         let problems = checks.problems;
         let mut setup = None;
         if !problems.has_errors() {

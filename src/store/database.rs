@@ -283,10 +283,22 @@ pub fn reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Where temporary files are written whatever mirror is open: the setting is one for the whole process, and a folder that a worker of a
+/// cluster has for a source may leave.
+static TEMPORARY: OnceLock<PathBuf> = OnceLock::new();
+
+/// Lets SQLite write the temporary files of all mirrors to this folder from now on.
+pub fn keep_temporary_files_in(folder: &Path) {
+    let _ = TEMPORARY.set(folder.to_owned()); // a process is one worker
+}
+
 /// Lets SQLite write its temporary files, which hold rows, to the mirror's folder and not to one for all users. They have
 /// no name there. The setting is one for the whole process.
 fn keep_temporary_files_beside(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
-    let folder = folder_of(path).to_string_lossy();
+    let folder = TEMPORARY
+        .get()
+        .map_or_else(|| folder_of(path), PathBuf::as_path);
+    let folder = folder.to_string_lossy();
     connection.pragma_update(None, "temp_store_directory", folder)
 }
 

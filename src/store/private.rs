@@ -8,6 +8,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use super::error::StoreError;
+
 /// The modes of a private file and folder.
 const FILE: u32 = 0o600;
 const FOLDER: u32 = 0o700;
@@ -29,6 +31,14 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// [`make_folder`], with its path in the error.
+///
+/// # Errors
+/// As there.
+pub fn make_folder_private(folder: &Path) -> Result<(), StoreError> {
+    make_folder(folder).map_err(StoreError::disk(folder, "make the folder"))
 }
 
 /// Opens a file to read and write; makes it with mode 0600 when there is none.

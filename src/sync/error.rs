@@ -57,6 +57,7 @@ impl Failure {
         match error.kind() {
             HttpErrorKind::SignInNeeded(_) => Some(ParkReason::SignInNeeded),
             HttpErrorKind::VaultShut(_) => Some(ParkReason::VaultShut),
+            HttpErrorKind::RefreshOpen(_) => Some(ParkReason::RefreshOpen),
             HttpErrorKind::GrantRefused(refusal) if refusal.refused == Refused::Password => {
                 Some(ParkReason::PasswordRefused)
             }

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::daemon::cluster_status::{ClusterFile, ClusterStatus};
 use crate::daemon::status::Status;
 use crate::daemon::{HistoryFile, StatusFile};
 use crate::model::run_history::RunHistory;
@@ -62,6 +63,12 @@ impl Readings {
                 self.folders.iter().find_map(|folder| self.history(folder)),
             ),
         }
+    }
+
+    /// The cluster of which a worker runs on this machine; `None` without one.
+    pub fn cluster(&self) -> Option<ClusterStatus> {
+        let mut folders = self.folders.iter();
+        folders.find_map(|folder| ClusterFile::in_folder(folder).read())
     }
 
     /// The history in this folder; read again if its file was replaced.

@@ -185,9 +185,11 @@ impl WebSite {
     fn page(&self, path: &str) -> HttpReply {
         self.shared(path, HTML, StatusCode::NOT_FOUND, || {
             let (status, history) = self.readings.both();
+            let cluster = self.readings.cluster();
             let view = SiteView {
                 status: status.as_ref(),
                 history: history.as_deref(),
+                cluster: cluster.as_ref(),
                 now: self.clock.now(),
             };
             site::page(path, &view)

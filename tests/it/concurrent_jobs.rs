@@ -114,6 +114,7 @@ fn folders(installation: &Installation) -> Folders {
         config: installation.path("config"),
         jobs: installation.path("jobs"),
         state: PathBuf::from(installation.mirror().parent().expect("a folder")),
+        source: None,
     }
 }
 

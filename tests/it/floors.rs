@@ -32,13 +32,17 @@ const FLOORS: &[(&str, &str, &[&str])] = &[
     ("auth", "", &["http"]),
     ("store", "", &[]),
     ("spreadsheets", "", &[]),
-    ("postgres", "", &["http"]),
+    ("postgres", "", &["cluster", "http"]),
     ("cluster", "model", &["model"]),
     ("setup", "auth", &["auth", "connector", "store"]),
     ("sync", "", &["connector", "http", "store"]),
     ("daemon", "sync", &["sync", "setup"]),
     ("output", "", &["http", "store", "setup"]),
-    ("app", "daemon", &["daemon", "auth", "output", "postgres"]),
+    (
+        "app",
+        "daemon",
+        &["cluster", "daemon", "auth", "output", "postgres"],
+    ),
     ("http_server", "", &[]),
     ("web", "", &["daemon", "http_server"]),
     ("oneroster", "", &["http_server", "store"]),
@@ -299,6 +303,7 @@ fn all_shipped_files_load() {
         config: root.join("config"),
         jobs: root.join("jobs"),
         state: root.join("no-such-folder"),
+        source: None,
     };
     let (setup, problems) = resolve(&folders, &Overlay::default());
     let setup = setup.unwrap_or_else(|| panic!("{problems}"));

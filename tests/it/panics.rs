@@ -24,6 +24,7 @@ async fn engine(installation: &Installation) -> DaemonEngine {
         config: installation.path("config"),
         jobs: installation.path("jobs"),
         state: PathBuf::from(installation.mirror().parent().expect("a folder")),
+        source: None,
     };
     let overlay = Overlay::default();
     let setup = Setup::load(&folders, &overlay).unwrap_or_else(|problems| panic!("{problems:?}"));

@@ -14,7 +14,7 @@ mod late;
 mod owners;
 mod restores;
 mod retention;
-mod same;
+pub mod same;
 mod school;
 mod shipped;
 mod values;

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use reqwest::Url;
 use rollbook::app::VaultStore;
-use rollbook::auth::{Grant, GrantSpec, GrantStore, TokenManager, TokenRules, VaultError};
+use rollbook::auth::{
+    Grant, GrantSpec, GrantStore, Intended, RefreshIntent, TokenManager, TokenRules, VaultError,
+};
 use rollbook::clock::{Clock, TestClock};
 use rollbook::http::{
     BodyDecoder, DayCount, Decode, Effort, HttpError, PageRequest, Reply, Route, RunBudget,
@@ -34,7 +35,7 @@ const ROUNDS: usize = 1000;
 const ROUNDS_OF_PROCESSES: usize = 12;
 
 /// A folder in memory where there is one: the disk's speed does not matter here.
-fn quick_folder() -> TempDir {
+pub fn quick_folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())
         .expect("a folder")
@@ -55,7 +56,7 @@ impl DayCount for NoCount {
 }
 
 /// A session as a process has it.
-fn session(server: &Rotating, vault: Arc<dyn GrantStore>, clock: &Clock) -> Session {
+pub fn session(server: &Rotating, vault: Arc<dyn GrantStore>, clock: &Clock) -> Session {
     let address = |path: &str| Url::parse(&format!("{}{path}", server.origin())).expect("one");
     let spec = GrantSpec {
         token_url: Some(address("/token")),
@@ -101,7 +102,7 @@ fn session(server: &Rotating, vault: Arc<dyn GrantStore>, clock: &Clock) -> Sess
     .expect("the rules are right")
 }
 
-async fn page(session: &Session, clock: &Clock) -> Result<(), HttpError> {
+pub async fn page(session: &Session, clock: &Clock) -> Result<(), HttpError> {
     let request = PageRequest {
         path: "/users".into(),
         query: Vec::new(),
@@ -115,7 +116,7 @@ async fn page(session: &Session, clock: &Clock) -> Result<(), HttpError> {
         .await
 }
 
-fn monday() -> TestClock {
+pub fn monday() -> TestClock {
     TestClock::at("2026-03-02T06:00:00Z".parse().expect("a time"))
 }
 
@@ -183,8 +184,12 @@ impl GrantStore for CrashingVault {
         self.step(|vault| vault.load(source))
     }
 
-    fn intend(&self, source: &SourceName, hash: &str, at: Timestamp) -> Result<(), VaultError> {
-        self.step(|vault| vault.intend(source, hash, at))
+    fn intend(
+        &self,
+        source: &SourceName,
+        refresh: RefreshIntent<'_>,
+    ) -> Result<Intended, VaultError> {
+        self.step(|vault| vault.intend(source, refresh))
     }
 
     fn keep(&self, source: &SourceName, grant: &KeptGrant) -> Result<(), VaultError> {
@@ -210,6 +215,10 @@ impl GrantStore for CrashingVault {
         refusal: Option<KeptRefusal>,
     ) -> Result<(), VaultError> {
         self.vault.note_refusal(source, mark, refusal)
+    }
+
+    fn forget(&self, source: &SourceName) -> Result<(), VaultError> {
+        self.vault.forget(source)
     }
 
     fn lock(&self, source: &SourceName) -> Result<Box<dyn Send>, VaultError> {

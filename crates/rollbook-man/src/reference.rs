@@ -17,6 +17,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("rollbook-bundles", "reference/bundles.md"),
     ("rollbook-hooks", "reference/hooks.md"),
     ("rollbook-publish", "reference/publish.md"),
+    ("rollbook-cluster", "reference/cluster.md"),
     ("rollbook-combos", "reference/combos.md"),
     ("rollbook-configuration", "reference/configuration.md"),
     ("rollbook-connectors", "adding-a-connector.md"),

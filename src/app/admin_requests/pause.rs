@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{AdminResponse, wait_reasons};
 use crate::app::App;
 use crate::document::suggest::advice;
+use crate::http::blocking::blocking;
 use crate::model::pause::{Pause, PauseTarget, parse_until};
 use crate::model::{EntryName, JobName, ParkReason, SourceName};
 use crate::setup::{JobSetup, Setup};
@@ -129,6 +130,11 @@ impl App {
             }
         }
         let is_lifted = self.lift_refusal(&source).await?;
+        if (before.parked.as_ref()).is_some_and(|parked| parked.reason == ParkReason::RefreshOpen) {
+            let (grants, source) = (self.grants.clone(), source.clone());
+            let resumed = blocking(move || grants.resume(&source)).await;
+            resumed.map_err(|error| AdminResponse::Failed(error.reason))?;
+        }
         if before.parked.is_some() || before.failures > 0 || is_lifted {
             self.rebuild_source(&source);
         }

@@ -22,6 +22,7 @@ async fn engine(folder: &std::path::Path, clock: &PausedClock) -> DaemonEngine {
         config: folder.join("config"),
         jobs: folder.join("jobs"),
         state: folder.join("state"),
+        source: None,
     };
     for made in [&folders.config, &folders.jobs] {
         fs::create_dir(made).expect("made");

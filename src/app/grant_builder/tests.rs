@@ -56,6 +56,7 @@ fn grant_of(vendor: &str, auth: &str) -> Result<Grant, String> {
         config: folder.path().join("config"),
         jobs: folder.path().join("jobs"),
         state: folder.path().to_owned(),
+        source: None,
     };
     let setup = Setup::load(&folders, &Overlay::default()).map_err(|found| found.to_string())?;
     let given = [("secret", "s3cret"), ("key", "k3y")];

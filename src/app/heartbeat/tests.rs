@@ -20,6 +20,7 @@ async fn engine(folder: &Path, clock: &TestClock, address: &str, keys: &str) -> 
         config: folder.join("config"),
         jobs: folder.join("jobs"),
         state: folder.join("state"),
+        source: None,
     };
     for made in [&folders.config, &folders.jobs] {
         fs::create_dir(made).expect("made");

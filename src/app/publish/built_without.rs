@@ -7,11 +7,9 @@ use std::time::Duration;
 use super::{AttemptFailure, DatabaseCheck, PublishVerification, PublishedRows};
 use crate::app::App;
 use crate::model::{PublishName, SourceName, Table};
-use crate::setup::Setup;
 use crate::setup::files::{PublishConfig, Secrets};
+use crate::setup::{Setup, WITHOUT_POSTGRES};
 use crate::store::StoreError;
-
-const WITHOUT: &str = "this rollbook was built without `postgres`: use that of the package, or `cargo build --release --features postgres`";
 
 impl App {
     /// Publishes nothing, and records why.
@@ -25,7 +23,7 @@ impl App {
         let mut again = None;
         for (source, _) in due {
             let failure = AttemptFailure {
-                why: WITHOUT.to_owned(),
+                why: WITHOUT_POSTGRES.to_owned(),
                 claimed_by: None,
                 is_partial: false,
             };
@@ -38,7 +36,7 @@ impl App {
 
 /// Why no address can be used.
 pub fn unusable_database(_url: &str) -> Option<String> {
-    Some(WITHOUT.to_owned())
+    Some(WITHOUT_POSTGRES.to_owned())
 }
 
 /// No hosts.
@@ -50,10 +48,10 @@ pub fn database_host(_config: &PublishConfig, _secrets: &Secrets) -> Option<Stri
 pub async fn check_databases(setup: &Setup, _secrets: &Secrets) -> Vec<DatabaseCheck> {
     let databases = setup.config.publish.keys();
     let check = |name: &PublishName| DatabaseCheck {
-        publish: name.clone(),
+        publish: Some(name.clone()),
         host: None,
         version: None,
-        problems: vec![WITHOUT.to_owned()],
+        problems: vec![WITHOUT_POSTGRES.to_owned()],
     };
     databases.map(check).collect()
 }
@@ -69,7 +67,7 @@ pub async fn published_rows(
     _name: &PublishName,
     _source: &SourceName,
 ) -> Result<PublishedRows, String> {
-    Err(WITHOUT.to_owned())
+    Err(WITHOUT_POSTGRES.to_owned())
 }
 
 /// Compares nothing.
@@ -83,5 +81,5 @@ pub async fn verify_published(
     _name: &PublishName,
     _only: Option<&SourceName>,
 ) -> Result<BTreeMap<SourceName, PublishVerification>, String> {
-    Err(WITHOUT.to_owned())
+    Err(WITHOUT_POSTGRES.to_owned())
 }

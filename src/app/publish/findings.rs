@@ -56,8 +56,8 @@ pub struct PublishedRows {
 /// What was found of a database.
 #[derive(Debug, Serialize)]
 pub struct DatabaseCheck {
-    /// The database.
-    pub publish: PublishName,
+    /// The database; `None` is the cluster's.
+    pub publish: Option<PublishName>,
     /// Its hosts, as far as the address can be read.
     pub host: Option<String>,
     /// The version of the server that answered.
@@ -69,13 +69,16 @@ pub struct DatabaseCheck {
 impl DatabaseCheck {
     /// One line: what answered, or what is wrong.
     pub fn line(&self) -> String {
-        let name = &self.publish;
+        let name = match &self.publish {
+            Some(name) => format!("publish {name}"),
+            None => "cluster".to_owned(),
+        };
         let host = self.host.as_deref().unwrap_or("?");
         match (&self.version, self.problems.as_slice()) {
-            (Some(version), []) => format!(
-                "publish {name}: {host} has PostgreSQL {version}, and its user may make the tables"
-            ),
-            (_, problems) => format!("publish {name}: {host}: {}", problems.join("; ")),
+            (Some(version), []) => {
+                format!("{name}: {host} has PostgreSQL {version}, and its user may make the tables")
+            }
+            (_, problems) => format!("{name}: {host}: {}", problems.join("; ")),
         }
     }
 }

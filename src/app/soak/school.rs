@@ -168,6 +168,7 @@ impl Installation {
             config: self.path("config"),
             jobs: self.path("jobs"),
             state: self.path("state"),
+            source: None,
         }
     }
 

@@ -65,6 +65,7 @@ impl Inner {
             | HttpErrorKind::VaultShut(_)
             | HttpErrorKind::PasswordRests(_)
             | HttpErrorKind::SignInNeeded(_)
+            | HttpErrorKind::RefreshOpen(_)
             | HttpErrorKind::GrantPaused(..) => return error,
             kind => {
                 state.failures = state.failures.saturating_add(1);

@@ -120,7 +120,7 @@ fn short_help_names_the_global_options_in_one_line() {
         let (short, long) = (of("-h"), of("--help"));
         assert!(!short.contains("--state <DIR>"), "{short}");
         assert!(
-            short.contains("--config, --jobs, --state, --log, -v"),
+            short.contains("--config, --jobs, --state, --in, --log, -v"),
             "{short}"
         );
         assert!(long.contains("--state <DIR>"), "{long}");

@@ -10,6 +10,7 @@ fn given(folder: &Path) -> Folders {
         config: folder.to_owned(),
         jobs: folder.join("jobs"),
         state: folder.to_owned(),
+        source: None,
     }
 }
 
@@ -399,6 +400,7 @@ fn jobs_go_where_the_configuration_looks_for_them() {
             config: root.join("config"),
             jobs: root.join(given_jobs),
             state: root.clone(),
+            source: None,
         };
         let options = InitOptions {
             dir: dir.map(|dir| root.join(dir)),

@@ -18,6 +18,7 @@ async fn what_is_written_needs_no_further_step() {
         jobs: config.join("jobs"),
         state: folder.path().to_owned(),
         config: config.clone(),
+        source: None,
     };
     let (setup, problems) = check(
         &folders,

@@ -25,6 +25,7 @@ fn loaded(sources: &[StarterSource]) -> Setup {
         config: folder.path().to_owned(),
         jobs,
         state: folder.path().to_owned(),
+        source: None,
     };
     match Setup::load(&folders, &Overlay::default()) {
         Ok(setup) => setup,

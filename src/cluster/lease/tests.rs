@@ -109,27 +109,6 @@ fn what_a_renewal_means() {
 }
 
 #[test]
-fn a_file_is_current_by_all_of_its_position() {
-    let there = position(5);
-    for (name, file, expected) in [
-        ("no file, or a run that was not published", None, false),
-        ("the same", Some(there), true),
-        ("another epoch", Some(Position { epoch: 2, ..there }), false),
-        ("another run", Some(position(4)), false),
-        (
-            "of before a restore",
-            Some(Position {
-                revision: 1,
-                ..there
-            }),
-            false,
-        ),
-    ] {
-        assert_eq!(is_current(file, there), expected, "{name}");
-    }
-}
-
-#[test]
 fn a_lease_is_counted_from_before_it_was_sent() {
     let seconds = Duration::from_secs;
     let until = HeldUntil::renewed_at(seconds(100));

@@ -110,10 +110,10 @@ impl BodyDecoder<String> for WholeJson {
 pub(crate) struct Days(Mutex<HashMap<String, u32>>);
 
 impl DayCount for Days {
-    fn add(&self, source: &SourceName, day: &str, requests: u32) -> Result<u32, String> {
+    fn add(&self, source: &SourceName, day: &str, _: u32) -> Result<u32, String> {
         let mut days = self.0.lock().expect("no test panics in here");
         let count = days.entry(format!("{source} {day}")).or_default();
-        *count += requests;
+        *count += 1;
         Ok(*count)
     }
 }
@@ -166,14 +166,14 @@ impl GrantStore for MemoryVault {
         })
     }
 
-    fn intend(&self, _: &SourceName, hash: &str, _: Timestamp) -> Result<(), VaultError> {
+    fn intend(&self, _: &SourceName, refresh: RefreshIntent<'_>) -> Result<Intended, VaultError> {
         self.with(|memory| {
             memory.calls.push("intend");
             if memory.full {
                 return Err(disk_full());
             }
-            memory.intent = Some(hash.into());
-            Ok(())
+            memory.intent = Some(refresh.token.into());
+            Ok(Intended::Send(None))
         })
     }
 
@@ -220,6 +220,11 @@ impl GrantStore for MemoryVault {
             memory.refusal = refusal.map(|refusal| (credential.to_owned(), refusal));
             Ok(())
         })
+    }
+
+    fn forget(&self, _: &SourceName) -> Result<(), VaultError> {
+        self.with(|memory| (memory.kept, memory.intent) = (None, None));
+        Ok(())
     }
 
     fn lock(&self, _: &SourceName) -> Result<Box<dyn Send>, VaultError> {

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::alerts::{self, AlertsConfig, MailAddress};
+use super::cluster::ClusterConfig;
 use super::grants;
 use super::hooks::{self, HookConfig};
 use super::job::JobConfig;
@@ -53,6 +54,8 @@ pub struct Config {
     pub hooks: BTreeMap<HookName, HookConfig>,
     /// Databases that streams are published to, by name.
     pub publish: BTreeMap<PublishName, PublishConfig>,
+    /// The database by which workers share the sources.
+    pub cluster: Option<ClusterConfig>,
     /// Webhooks, by name.
     pub webhooks: BTreeMap<WebhookName, WebhookConfig>,
     /// The accounts at vendors.
@@ -136,6 +139,7 @@ impl Files {
             alerts: rollbook.alerts,
             hooks: rollbook.hooks,
             publish: rollbook.publish,
+            cluster: rollbook.cluster,
             webhooks: rollbook.webhooks,
             sources: rollbook.sources,
             jobs: self.jobs.iter().map(job).collect::<Option<_>>()?,
@@ -188,6 +192,9 @@ fn read_rollbook(
         problems.extend(publish::check(&publish.value));
         problems.extend(missing_ca_file(config, &publish.value));
     }
+    if let Some(cluster) = tree.at(&["cluster"]) {
+        problems.extend(missing_ca_file(config, cluster));
+    }
     for webhook in entries(&tree, "webhooks") {
         problems.extend(webhooks::check(&webhook.value));
     }
@@ -207,6 +214,12 @@ fn read_rollbook(
         .flat_map(|rollbook| rollbook.publish.values_mut())
     {
         publish.ca_file = publish.ca_file.take().map(|path| config.join(path));
+    }
+    for cluster in rollbook
+        .iter_mut()
+        .flat_map(|rollbook| rollbook.cluster.as_mut())
+    {
+        cluster.ca_file = cluster.ca_file.take().map(|path| config.join(path));
     }
     (tree, rollbook)
 }

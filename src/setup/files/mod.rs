@@ -5,6 +5,7 @@
 pub mod alerts;
 pub mod auth;
 pub mod bundle;
+pub mod cluster;
 pub mod crosswalk;
 pub mod grants;
 pub mod hooks;
@@ -21,6 +22,7 @@ pub mod webhooks;
 pub use alerts::AlertsConfig;
 pub use auth::Auth;
 pub use bundle::{BundleConfig, Bundles, bundle_schema};
+pub use cluster::ClusterConfig;
 pub use crosswalk::{CrosswalkConfig, Crosswalks, crosswalk_schema};
 pub use hooks::HookConfig;
 pub use job::{JobConfig, Precision, Preset, StreamOptions};

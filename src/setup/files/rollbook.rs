@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::alerts::AlertsConfig;
 use super::auth::Auth;
+use super::cluster::ClusterConfig;
 use super::hooks::HookConfig;
 use super::publish::PublishConfig;
 use super::schedule::{Schedule, Zone};
@@ -40,6 +41,8 @@ pub struct Rollbook {
     /// PostgreSQL databases that streams are published to, by a name that you choose.
     #[serde(default)]
     pub publish: BTreeMap<PublishName, PublishConfig>,
+    /// Workers on several machines that share the sources. Default: this machine has them all.
+    pub cluster: Option<ClusterConfig>,
     /// Webhooks of vendors that make jobs run early, by a name that you choose: the last part of `/webhooks/NAME`.
     #[serde(default)]
     pub webhooks: BTreeMap<WebhookName, WebhookConfig>,

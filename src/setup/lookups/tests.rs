@@ -79,6 +79,7 @@ fn resolved(files: &[(&str, String)]) -> (Setup, Vec<String>) {
         config: folder.path().to_owned(),
         jobs: folder.path().join("jobs"),
         state: folder.path().to_owned(),
+        source: None,
     };
     let (setup, problems) = resolve(&folders, &Overlay::default());
     let messages = problems.iter().map(|problem| problem.message.clone());

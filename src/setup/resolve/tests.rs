@@ -1,5 +1,6 @@
 //! Configurations with several mistakes in several files, and all problems of one pass.
 
+mod cluster;
 mod columns;
 mod copy;
 mod lists;
@@ -69,6 +70,7 @@ pub fn folders(root: &Path) -> Folders {
         config: root.to_owned(),
         jobs: root.join("jobs"),
         state: root.to_owned(),
+        source: None,
     }
 }
 

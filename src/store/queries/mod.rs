@@ -27,7 +27,10 @@ pub use rows::{
     why,
 };
 pub use run_history::{add_ended_runs, job_runs, last_ended_run};
-pub use runs::{RejectLine, RunLine, held, jobs, newest_whole, rejects, run, run_streams, runs};
+pub use runs::{
+    RejectLine, RunLine, held, jobs, last_outcome, newest_and_busy, newest_whole, rejects, run,
+    run_streams, runs,
+};
 pub use streams::{LastRead, last_read, mirrored, sizes, table};
 
 /// A connection that only reads.

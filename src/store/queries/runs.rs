@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension as _, Row, params};
 use serde::Serialize;
 
 use super::Reader;
+use crate::model::scalar;
 use crate::model::{Cause, JobName, Outcome, SourceName, StreamName, StreamSet};
 use crate::store::error::StoreError;
 use crate::store::mirror_lock::is_locked;
@@ -235,4 +237,32 @@ pub fn rejects(reader: &Reader, run: i64) -> Result<Vec<RejectLine>, StoreError>
         })
         .and_then(Iterator::collect)
         .map_err(&what)
+}
+
+/// The newest run, by its number; zero without one. In seconds, how long runs of the last day took, of the newest 500.
+pub fn newest_and_busy(reader: &Reader, now: Timestamp) -> Result<(i64, f64), StoreError> {
+    let since = scalar::saturating_add(now, SignedDuration::from_hours(-24));
+    reader
+        .query_row(
+            "SELECT coalesce(max(run), 0), coalesce(sum(julianday(ended) - julianday(started)) \
+             FILTER (WHERE started > ?1), 0) * 86400.0 FROM (SELECT run, started, ended FROM rollbook_runs ORDER BY run DESC LIMIT 500)",
+            [scalar::to_canonical(since)],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .map_err(StoreError::sql("read the run records"))
+}
+
+/// The outcome of a job's last run that has ended, as its word, and when that was.
+pub fn last_outcome(
+    reader: &Reader,
+    job: &JobName,
+) -> Result<Option<(String, String)>, StoreError> {
+    reader
+        .query_row(
+            "SELECT outcome, ended FROM rollbook_runs WHERE job = ?1 AND ended IS NOT NULL ORDER BY run DESC LIMIT 1",
+            [job],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()
+        .map_err(StoreError::sql("read the run records"))
 }

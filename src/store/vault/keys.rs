@@ -39,6 +39,43 @@ impl Keys {
         }
     }
 
+    /// Seals a text that another database keeps, and returns the name of the key too. Nothing is left in clear there.
+    ///
+    /// # Errors
+    /// When there is no key.
+    pub fn seal_elsewhere(
+        &self,
+        source: &str,
+        column: &'static str,
+        text: &[u8],
+    ) -> Result<(String, Vec<u8>), StoreError> {
+        let Some(id) = self.id().map(str::to_owned) else {
+            let no_key = || {
+                shut(
+                    "tokens are stored sealed, and no key is configured; set [store] vault_key"
+                        .to_owned(),
+                )
+            };
+            return Err(self.refusal(None).unwrap_or_else(no_key));
+        };
+        let sealed = self.seal(CellId { source, column }, text)?;
+        Ok((id, sealed))
+    }
+
+    /// Opens what [`Keys::seal_elsewhere`] has sealed.
+    ///
+    /// # Errors
+    /// When it is sealed with another key, or was damaged.
+    pub fn open_elsewhere(
+        &self,
+        source: &str,
+        column: &'static str,
+        (key_id, sealed): (&str, &[u8]),
+    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        let cell = (Some(key_id.to_owned()), sealed.to_vec());
+        self.open(CellId { source, column }, &cell)
+    }
+
     /// Seals a text, or leaves it as it is where no key is wanted.
     pub(super) fn seal(&self, cell_id: CellId<'_>, text: &[u8]) -> Result<Vec<u8>, StoreError> {
         match self {

@@ -135,6 +135,11 @@ impl Vault {
         rekey::rekey(&mut self.connection(), from, to)
     }
 
+    /// Uses the key in force.
+    pub fn with_keys<T>(&self, act: impl FnOnce(&Keys) -> T) -> T {
+        act(&self.keys())
+    }
+
     fn keys(&self) -> RwLockReadGuard<'_, Keys> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }

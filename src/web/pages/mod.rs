@@ -2,6 +2,7 @@
 
 mod chart;
 mod chart_svg;
+mod cluster;
 mod configuration;
 mod day_lines;
 mod facts;

@@ -215,6 +215,13 @@ fn parked(job: &ShownJob<'_>, reason: Option<ParkReason>) -> AdminNeed {
             format!("The key of the vault is missing. Provide it, then resume {name}."),
             &[&resume],
         ),
+        Some(ParkReason::RefreshOpen) => AdminNeed::new(
+            format!(
+                "A token refresh of {source} began whose end is not known, so its refresh token is not sent again. \
+                 Sign in again; or resume {name}, and it is sent once more."
+            ),
+            &[&format!("rollbook login {source}"), &resume],
+        ),
         Some(ParkReason::Unready) => AdminNeed::new(
             format!(
                 "{name} needs something on this machine, such as a secret; then it resumes by itself."

@@ -381,6 +381,7 @@ fn write_files() {
     let view = |status, history| SiteView {
         status,
         history,
+        cluster: None,
         now: now(),
     };
     let all = view(Some(&status), Some(&history));

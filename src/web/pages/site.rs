@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
+use super::cluster::cluster_page;
 use super::configuration::configuration_page;
 use super::facts::SiteFacts;
 use super::job::job_page;
@@ -15,6 +16,7 @@ use super::parts::time;
 use super::source::source_page;
 use super::storage::storage_page;
 use super::stream::stream_page;
+use crate::daemon::cluster_status::ClusterStatus;
 use crate::daemon::status::Status;
 use crate::model::run_history::RunHistory;
 use crate::model::{SourceName, StreamName};
@@ -36,6 +38,8 @@ pub struct SiteView<'a> {
     pub status: Option<&'a Status>,
     /// The history; nothing before the daemon's first start.
     pub history: Option<&'a RunHistory>,
+    /// The cluster, if this machine has a worker of one.
+    pub cluster: Option<&'a ClusterStatus>,
     /// Now.
     pub now: Timestamp,
 }
@@ -97,6 +101,11 @@ pub fn page(path: &str, view: &SiteView<'_>) -> Option<String> {
                 stream_page(found, &facts),
             )
         }
+        ["cluster"] => (
+            "Cluster".to_owned(),
+            Trail::new(),
+            cluster_page(view.cluster?),
+        ),
         ["outputs"] => ("Outputs".to_owned(), Trail::new(), outputs_page(&facts)),
         ["storage"] => ("Storage".to_owned(), Trail::new(), storage_page(&facts)),
         ["configuration"] => (
@@ -107,7 +116,7 @@ pub fn page(path: &str, view: &SiteView<'_>) -> Option<String> {
         _ => return None,
     };
     let body = html! {
-        (header(path, &trail))
+        (header(path, &trail, view.cluster.is_some()))
         main id="main" tabindex="-1" { (body) }
         (footer(&facts))
     };
@@ -122,7 +131,7 @@ pub fn page(path: &str, view: &SiteView<'_>) -> Option<String> {
 /// The page of an address without one.
 pub fn not_found() -> String {
     let body = html! {
-        (header("", &Trail::new()))
+        (header("", &Trail::new(), false))
         main id="main" tabindex="-1" {
             h1 { "There is no such page" }
             p { "No job, source or stream of this name is known. " a href="/" { "The overview" } " has all of them." }
@@ -131,7 +140,7 @@ pub fn not_found() -> String {
     site_page("No such page – Rollbook", STYLE, "", &body)
 }
 
-fn header(path: &str, trail: &Trail) -> Markup {
+fn header(path: &str, trail: &Trail, has_cluster: bool) -> Markup {
     let entry = |address: &str, name: &str| {
         let current = (address == path).then_some("page");
         html! { li { a href=(address) aria-current=[current] { (name) } } }
@@ -142,6 +151,7 @@ fn header(path: &str, trail: &Trail) -> Markup {
             a.brand href="/" aria-label="Rollbook, overview" { (maud::PreEscaped(ICON)) "Rollbook" }
             nav aria-label="Pages" {
                 ul { (entry("/", "Overview")) (entry("/outputs", "Outputs")) (entry("/storage", "Storage")) (entry("/configuration", "Configuration"))
+                    @if has_cluster { (entry("/cluster", "Cluster")) }
                     @for (name, address) in trail {
                         li.trail { a href=(address.as_deref().unwrap_or(path)) aria-current=[address.is_none().then_some("page")] { (name) } }
                     }

@@ -15,6 +15,6 @@ mod server;
 mod tests;
 
 pub use bouncer::Bouncer;
-pub use client::{Database, psql};
+pub use client::{Database, NULL, psql};
 pub use proxy::{Fault, Proxy};
 pub use server::{AUTHORITY, Server};

@@ -223,6 +223,7 @@ impl Harness {
             config: self.installation.path("config"),
             jobs: self.installation.path("jobs"),
             state: self.installation.path("state"),
+            source: None,
         }
     }
 

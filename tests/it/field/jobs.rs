@@ -140,6 +140,7 @@ fn folders(harness: &Harness) -> Folders {
         config: harness.installation.path("config"),
         jobs: harness.installation.path("jobs"),
         state: harness.installation.path("state"),
+        source: None,
     }
 }
 

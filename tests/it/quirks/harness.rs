@@ -202,6 +202,7 @@ impl Checked {
             config: combo_lists.config().to_owned(),
             jobs: combo_lists.config().join("jobs"),
             state: PathBuf::new(),
+            source: None,
         };
         let setup = Setup::load(&folders, &overlay).unwrap_or_else(|problems| panic!("{problems}"));
         Self {

@@ -1,10 +1,12 @@
 //! Rows that a thread of its own reads from the mirror, while those before are on their way.
+//!
+//! Not one of the runtime's few threads for blocking work: it stands still while the database is slow, and runs must not wait for that.
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::thread;
 
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::store::StoreError;
 use crate::store::moment::Moment;
@@ -16,7 +18,7 @@ const WAITING: usize = 1;
 /// Chunks on their way.
 pub(super) struct ChunkReading<T> {
     receiver: mpsc::Receiver<T>,
-    task: JoinHandle<Result<(), StoreError>>,
+    ended: oneshot::Receiver<Result<(), StoreError>>,
 }
 
 impl<T: Send + 'static> ChunkReading<T> {
@@ -26,15 +28,23 @@ impl<T: Send + 'static> ChunkReading<T> {
         read: impl FnOnce(&Moment, ChunkReader<'_, T>) -> Result<(), StoreError> + Send + 'static,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
+        let (done, ended) = oneshot::channel();
         let mirror = mirror.to_owned();
-        let task = tokio::task::spawn_blocking(move || {
-            let moment = Moment::now(&mirror)?;
-            read(&moment, &mut |chunk| match sender.blocking_send(chunk) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            })
-        });
-        Self { receiver, task }
+        let work = move || {
+            let read_all = || {
+                let moment = Moment::now(&mirror)?;
+                read(&moment, &mut |chunk| match sender.blocking_send(chunk) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                })
+            };
+            let _ = done.send(read_all()); // who asked may have been stopped
+        };
+        let named = thread::Builder::new().name("publish".to_owned());
+        if let Err(error) = named.spawn(work) {
+            tracing::warn!("no thread to read the mirror for publishing: {error}");
+        }
+        Self { receiver, ended }
     }
 
     /// The next chunk; `None` behind the last one.
@@ -45,7 +55,7 @@ impl<T: Send + 'static> ChunkReading<T> {
         if let Some(chunk) = self.receiver.recv().await {
             return Ok(Some(chunk));
         }
-        let ended = (&mut self.task).await;
+        let ended = (&mut self.ended).await;
         ended.unwrap_or(Err(StoreError::Panicked)).map(|()| None)
     }
 }

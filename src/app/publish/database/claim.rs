@@ -3,8 +3,8 @@
 use super::ownership::{Ownership, is_elsewhere, ownership};
 use super::pass::PublishPass;
 use super::pass_error::PassError;
-use super::random::new_claim;
 use crate::postgres::fence::{self, Fence, NewClaim};
+use crate::postgres::random::new_claim;
 use crate::store::published::{self, PublishedSource, PublishedStream};
 use crate::store::queries::Reader;
 

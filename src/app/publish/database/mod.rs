@@ -9,7 +9,6 @@ mod online;
 mod ownership;
 mod pass;
 mod pass_error;
-mod random;
 mod removal;
 mod verify;
 

@@ -3,11 +3,12 @@
 use futures_util::future::join_all;
 
 use super::{address, connect};
+use crate::app::ClusterDatabase;
 use crate::app::publish::DatabaseCheck;
 use crate::postgres::survey::survey;
 use crate::postgres::{Address, DatabaseError};
 use crate::setup::Setup;
-use crate::setup::files::{PublishConfig, Secrets};
+use crate::setup::files::{ClusterConfig, PublishConfig, Secrets};
 
 /// Why the address of a database cannot be used, without a word of it.
 pub fn unusable_database(url: &str) -> Option<String> {
@@ -30,13 +31,36 @@ pub async fn check_databases(setup: &Setup, secrets: &Secrets) -> Vec<DatabaseCh
             Err(error) => (None, vec![error.to_string()]),
         };
         DatabaseCheck {
-            publish: name.clone(),
+            publish: Some(name.clone()),
             host: database_host(config, secrets),
             version,
             problems,
         }
     });
-    join_all(checks).await
+    let mut found = join_all(checks).await;
+    if let Some(config) = &setup.config.cluster {
+        found.push(check_cluster(config, secrets).await);
+    }
+    found
+}
+
+async fn check_cluster(config: &ClusterConfig, secrets: &Secrets) -> DatabaseCheck {
+    let database = ClusterDatabase::new(config, secrets);
+    let host = database.as_ref().ok().map(ClusterDatabase::hosts);
+    let surveyed = async {
+        let session = database?.session().await?;
+        survey(&session, &config.schema, None).await
+    };
+    let (version, problems) = match surveyed.await {
+        Ok(found) => (Some(found.version), found.obstacles),
+        Err(error) => (None, vec![error.to_string()]),
+    };
+    DatabaseCheck {
+        publish: None,
+        host,
+        version,
+        problems,
+    }
 }
 
 async fn surveyed(

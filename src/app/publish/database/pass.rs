@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::chunks::ChunkReading;
 use super::pass_error::PassError;
-use super::random::new_revision;
 use crate::app::App;
 use crate::app::publish::still_published;
 use crate::model::published::{PublishedPart, PublishedTable, RowChunk};
@@ -12,6 +11,7 @@ use crate::model::{ConnectorName, PublishName, SourceName, StreamName, Table};
 use crate::postgres::DatabaseSession;
 use crate::postgres::fence::{self, HeldFence, NextRevision};
 use crate::postgres::layout::{self, PublishTarget, TargetTable};
+use crate::postgres::random::new_revision;
 use crate::postgres::rows::SourceRows;
 use crate::setup::Setup;
 use crate::setup::files::PublishConfig;
@@ -111,7 +111,12 @@ impl<'a> PublishPass<'a> {
         let (name, source, state) = (self.name.clone(), self.source.clone(), self.state.clone());
         let save =
             move |connection: &mut _| published::save_source(connection, &name, &source, &state);
-        Ok(self.app.store().write(save).await?)
+        self.app.store().write(save).await?;
+        // In a cluster nothing is published that a worker which takes the source over would not know of.
+        match self.app.ship().await {
+            true => Ok(()),
+            false => Err(PassError::Overtaken),
+        }
     }
 
     pub(super) fn stream(&self, stream: &StreamName) -> PublishedStream {
@@ -175,9 +180,16 @@ impl<'a> PublishPass<'a> {
         work: impl Future<Output = Result<T, PassError>>,
     ) -> Result<T, PassError> {
         match statements {
-            Statements::Short => self.session.begin().await?,
+            Statements::Short => self.app.begin_publishing(self.session).await?,
             Statements::Long => self.session.begin_long().await?,
         }
+        let work = async {
+            let done = work.await?;
+            match self.app.still_has_lease(self.session).await? {
+                true => Ok(done),
+                false => Err(PassError::Overtaken),
+            }
+        };
         match work.await {
             Ok(done) => {
                 self.session.commit().await?;
@@ -299,9 +311,9 @@ impl<'a> PublishPass<'a> {
             targets.push(self.targets(table).await?);
             read.push(table.clone());
         }
-        let mut reading = self.read_changes(read, range);
         let (_, through) = range;
         self.announce(through).await?;
+        let mut reading = self.read_changes(read, range);
         let work = async {
             while let Some((number, (change, chunk))) = reading.next().await? {
                 if let Some(targets) = targets.get(number) {

@@ -6,9 +6,16 @@
 mod steps;
 
 use super::Rule;
-use crate::cluster::lease::{
-    HeldLease, LeaseRow, Position, Renewal, RunFence, is_current, may_claim,
-};
+use crate::cluster::lease::{HeldLease, LeaseRow, Position, Renewal, RunFence, may_claim};
+
+/// Whether a local file holds what the database holds, so that a claim need not fill it anew. Rollbook fills it always; the search
+/// allows more.
+///
+/// `file` is the position that the file was filled or published at; nothing from the first write of a run until that run is known
+/// to be published, because an unpublished run dies with its claim (cluster-protocol.md 1 rule 4).
+fn is_current(file: Option<Position>, found: Position) -> bool {
+    file == Some(found)
+}
 
 /// How far the search goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -46,6 +46,7 @@ fn read(files: Files<'_>) -> (Vec<String>, Vec<String>) {
         config: folder.path().to_owned(),
         jobs: folder.path().join("jobs"),
         state: folder.path().join("state"),
+        source: None,
     };
     let setup = Setup::load(&folders, &Overlay::default());
     let setup = setup.unwrap_or_else(|problems| panic!("{problems}"));

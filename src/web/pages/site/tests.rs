@@ -10,6 +10,7 @@ fn addresses_are_those_of_what_is_known() {
     let view = SiteView {
         status: Some(&status),
         history: Some(&history),
+        cluster: None,
         now: school_year::now(),
     };
     for path in PAGES {
@@ -43,6 +44,7 @@ fn a_job_links_to_the_streams_that_it_reads() {
     let view = SiteView {
         status: Some(&status),
         history: Some(&history),
+        cluster: None,
         now: school_year::now(),
     };
     let text = page("/jobs/rosters", &view).expect("a page");
@@ -59,6 +61,7 @@ fn every_link_has_its_page() {
     let view = SiteView {
         status: Some(&status),
         history: Some(&history),
+        cluster: None,
         now: school_year::now(),
     };
     for path in PAGES {
@@ -90,6 +93,7 @@ fn what_needs_an_admin_is_first() {
         let view = SiteView {
             status,
             history: Some(&history),
+            cluster: None,
             now: school_year::now(),
         };
         page("/", &view).expect("a page")
@@ -124,6 +128,7 @@ fn missing_files_are_said() {
     let view = SiteView {
         status: None,
         history: None,
+        cluster: None,
         now: school_year::now(),
     };
     for path in ["/", "/storage"] {
@@ -141,6 +146,7 @@ fn a_refused_configuration_has_file_line_and_advice() {
     let view = SiteView {
         status: Some(&status),
         history: None,
+        cluster: None,
         now: school_year::now(),
     };
     let text = page("/configuration", &view).expect("a page");
@@ -152,4 +158,70 @@ fn a_refused_configuration_has_file_line_and_advice() {
     ] {
         assert!(text.contains(present), "{present}");
     }
+}
+
+#[test]
+fn a_worker_of_a_cluster_has_a_page_of_it() {
+    use crate::daemon::cluster_status::{ClusterSource, ClusterStatus, ClusterWorker};
+    use crate::model::{ClusterSummary, JobSummary, named};
+    let source = |name: &str, host: Option<&str>, held| ClusterSource {
+        source: named(name),
+        configured: true,
+        epoch: 3,
+        worker: host.map(str::to_owned),
+        seconds: 90,
+        stored: None,
+        stored_seconds: None,
+        summary: ClusterSummary {
+            jobs: vec![JobSummary {
+                job: named("rosters"),
+                outcome: None,
+                ended: None,
+                parked: false,
+                held,
+            }],
+        },
+    };
+    let mut cluster = ClusterStatus {
+        workers: vec![ClusterWorker {
+            start: "host-b-1<2".to_owned(),
+            waits: Some("it is drained".to_owned()),
+            ..ClusterWorker::default()
+        }],
+        sources: vec![
+            source("north", Some("host-a"), Some(12)),
+            source("south", None, None),
+        ],
+        ..ClusterStatus::default()
+    };
+    let text = |cluster: Option<&ClusterStatus>| {
+        let view = SiteView {
+            status: None,
+            history: None,
+            cluster,
+            now: school_year::now(),
+        };
+        (page("/cluster", &view), page("/", &view).expect("a page"))
+    };
+    let (none, overview) = text(None);
+    assert_eq!(none, None);
+    assert!(!overview.contains("href=\"/cluster\""));
+    let (shown, overview) = text(Some(&cluster));
+    assert!(overview.contains("href=\"/cluster\""));
+    let shown = shown.expect("a page");
+    for part in [
+        "host-b-1&lt;2",
+        "it is drained",
+        "Run 12 of rosters needs approval",
+        "1 source without a worker",
+        "badge bad\">no worker",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    // Of many sources those that need nobody are a number.
+    let quiet = (0..300).map(|number| source(&format!("s{number}"), Some("host-a"), None));
+    cluster.sources.extend(quiet);
+    let shown = text(Some(&cluster)).0.expect("a page");
+    assert!(!shown.contains("s17"), "{shown}");
+    assert!(shown.contains("300 sources have workers"), "{shown}");
 }

@@ -1,0 +1,81 @@
+//! What an admin does with the rows of a source that no worker has: emptying them, and filling them from files.
+
+use tokio_postgres::types::Type;
+
+use crate::cluster::lease::LeaseRow;
+use crate::postgres::error::DatabaseError;
+use crate::postgres::quote;
+use crate::postgres::session::DatabaseSession;
+
+/// Pages that are deleted in one transaction.
+const PAGES: i64 = 2000;
+
+/// What identifies the pages of a source; `None` where there are none.
+///
+/// # Errors
+/// When the database refuses it or does not answer; the same holds for all below.
+pub async fn content(
+    session: &DatabaseSession,
+    schema: &str,
+    source: &str,
+) -> Result<Option<String>, DatabaseError> {
+    let sql = format!(
+        "SELECT content FROM {}.leases WHERE source = $1",
+        quote(schema)
+    );
+    let rows = session.query(&sql, &[(&source, Type::TEXT)]).await?;
+    Ok(rows.first().and_then(|row| row.get(0)))
+}
+
+/// Takes the row of a source away from whoever had it, and says that the database holds nothing of it. The row stays, with a claim that no
+/// worker has (cluster-protocol.md 1 rule 1). Returns false if it is not as it was found, or a worker has the source.
+pub async fn vacate(
+    session: &DatabaseSession,
+    schema: &str,
+    source: &str,
+    found: &LeaseRow,
+    claim: &str,
+) -> Result<bool, DatabaseError> {
+    let schema = quote(schema);
+    let sql = format!(
+        "UPDATE {schema}.leases l SET epoch = l.epoch + 1, claim = $4, start = NULL, moved = clock_timestamp(), \
+         position_epoch = 0, position_run = 0, position_revision = 0, shipped = NULL, content = NULL, weight = 1, summary = NULL \
+         WHERE l.source = $1 AND l.claim = $2 AND l.epoch = $3 AND NOT EXISTS \
+         (SELECT 1 FROM {schema}.workers w WHERE w.start = l.start AND w.until > clock_timestamp())"
+    );
+    let values = [
+        (&source as _, Type::TEXT),
+        (&found.claim as _, Type::TEXT),
+        (&found.epoch as _, Type::INT8),
+        (&claim as _, Type::TEXT),
+    ];
+    Ok(session.execute(&sql, &values).await? == 1)
+}
+
+/// Deletes some pages of a source; returns how many there were.
+pub async fn delete_pages(
+    session: &DatabaseSession,
+    schema: &str,
+    source: &str,
+) -> Result<u64, DatabaseError> {
+    let schema = quote(schema);
+    let sql = format!(
+        "DELETE FROM {schema}.pages WHERE source = $1 AND (file, page) IN \
+         (SELECT file, page FROM {schema}.pages WHERE source = $1 LIMIT $2)"
+    );
+    let values = [(&source as _, Type::TEXT), (&PAGES as _, Type::INT8)];
+    session.execute(&sql, &values).await
+}
+
+/// Deletes the tokens of a source, the days of its requests, and commands that wait.
+pub async fn delete_rest(
+    session: &DatabaseSession,
+    schema: &str,
+    source: &str,
+) -> Result<(), DatabaseError> {
+    for table in ["tokens", "days", "requests"] {
+        let sql = format!("DELETE FROM {}.{table} WHERE source = $1", quote(schema));
+        session.execute(&sql, &[(&source as _, Type::TEXT)]).await?;
+    }
+    Ok(())
+}
