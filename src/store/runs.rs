@@ -255,14 +255,15 @@ pub fn close_left_open(connection: &Connection, now: Timestamp) -> Result<usize,
 }
 
 /// The jobs with a tick that was acted on and whose run has not ended, because the program did before. One whose last three runs were
-/// interrupted waits for its next tick: it may be what ends the program.
+/// interrupted waits for its next tick: it may be what ends the program. Of a job that never ran the last tick may be one that was only
+/// noted when it was new.
 pub fn unfinished(connection: &Connection) -> Result<Vec<JobName>, StoreError> {
     let what = StoreError::sql("find runs that were left open");
     connection
         .prepare(
             "SELECT j.job FROM rollbook_jobs AS j WHERE (EXISTS (SELECT 1 FROM rollbook_runs AS r \
-             WHERE r.job = j.job AND r.ended IS NULL) OR julianday(j.last_due) > coalesce((SELECT max(julianday(r.started)) \
-             FROM rollbook_runs AS r WHERE r.job = j.job), 0)) AND (SELECT count(*) FROM (SELECT r.ended, r.outcome \
+             WHERE r.job = j.job AND r.ended IS NULL) OR julianday(j.last_due) > (SELECT max(julianday(r.started)) \
+             FROM rollbook_runs AS r WHERE r.job = j.job)) AND (SELECT count(*) FROM (SELECT r.ended, r.outcome \
              FROM rollbook_runs AS r WHERE r.job = j.job ORDER BY r.run DESC LIMIT 3) \
              WHERE ended IS NULL OR outcome = 'interrupted') < 3",
         )

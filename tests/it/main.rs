@@ -13,6 +13,7 @@ mod changes;
 mod check_online;
 mod churn;
 mod circles;
+mod cluster;
 mod cluster_tokens;
 mod combos;
 mod concurrent_jobs;
