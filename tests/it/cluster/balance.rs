@@ -30,7 +30,7 @@ fn unfair(district: &District, workers: usize) -> Option<String> {
 fn two_hundred_sources_are_shared_and_move_from_a_worker_that_stops() {
     let plan = Plan {
         schools: 200,
-        every: 30,
+        every: 60,
         ..Plan::default()
     };
     let Some(mut district) = District::new(plan) else {

@@ -13,7 +13,7 @@ use crate::database::{Database, Server, psql};
 use crate::installation::{Finished, Installation, NO_TICK};
 
 /// The limit of a wait for a state. A lease lasts 30 seconds, and a machine may be busy.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(240);
 
 /// Between two looks at a state: each look is a process.
 const LOOK: Duration = Duration::from_millis(200);

@@ -95,13 +95,17 @@ fn sync(district: &District, worker: usize, name: &str) -> String {
     outcome.unwrap_or_else(|| panic!("{name}: {ran:?}\n{}", district.told()))
 }
 
+fn start_sync(district: &District, worker: usize, name: &str) -> Running {
+    let command = district.workers[worker].command(&district.installation, &["sync", name]);
+    district.installation.start(command)
+}
+
 /// Starts a run at the first worker, which blocks at a step of the refresh of its expired token.
 fn refresh(district: &District, case: &Case) -> Running {
     case.server.token_requests();
     case.server.expire(1);
     case.server.hold(case.held_at);
-    let command = district.workers[0].command(&district.installation, &["sync", case.name]);
-    let running = district.installation.start(command);
+    let running = start_sync(district, 0, case.name);
     case.server.until_blocked();
     running
 }
@@ -190,13 +194,15 @@ fn a_worker_killed_at_each_step_of_a_refresh_loses_only_what_it_alone_knew() {
     for case in cases.iter().filter(|case| !case.recovers) {
         let resumed = district.run_at(1, &["resume", case.name]);
         assert_eq!(resumed.code, Some(0), "{}: {resumed:?}", case.name);
-        let outcome = sync(&district, 1, case.name);
-        let expected = if case.works_after_resume {
-            "ok"
-        } else {
-            "parked"
-        };
-        assert_eq!(outcome, expected, "{}\n{}", case.name, district.told());
+        match case.works_after_resume {
+            true => assert_eq!(sync(&district, 1, case.name), "ok", "{}", case.name),
+            // What became of the first request is not known still, so the run waits before it is parked again.
+            false => {
+                let mut running = start_sync(&district, 1, case.name);
+                district.until("a refusal", |_| !case.server.is_alive());
+                running.kill();
+            }
+        }
         let requests = case.server.token_requests();
         assert_eq!(requests.len(), 1, "{}: {requests:?}", case.name);
         assert_eq!(requests[0].1, case.works_after_resume, "{}", case.name);
