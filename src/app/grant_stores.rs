@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::vault_store::{VaultStore, keys};
+use super::vault_store::VaultStore;
+#[cfg(feature = "postgres")]
+use super::vault_store::keys;
 #[cfg(feature = "postgres")]
 use super::{ClusterDatabase, ClusterDays, ClusterTokens};
 use crate::auth::GrantStore;
@@ -27,6 +29,8 @@ impl GrantStores {
         secrets: &Secrets,
         clock: &Clock,
     ) -> Result<Self, StoreError> {
+        #[cfg(not(feature = "postgres"))]
+        let _ = (setup, secrets, clock);
         #[cfg(feature = "postgres")]
         if let Some(tokens) = cluster_tokens(setup, secrets, clock)? {
             return Ok(Self {
@@ -51,6 +55,8 @@ pub(super) fn grants_of_command(
     vault_keys: Keys,
     (secrets, clock): (&Secrets, &Clock),
 ) -> Result<Arc<dyn GrantStore>, StoreError> {
+    #[cfg(not(feature = "postgres"))]
+    let _ = (secrets, clock);
     #[cfg(feature = "postgres")]
     if let Some(tokens) = cluster_tokens(setup, secrets, clock)? {
         return Ok(tokens);
@@ -67,6 +73,8 @@ pub async fn token_entries(
     (folders, setup): (&Folders, &Setup),
     (secrets, clock): (&Secrets, &Clock),
 ) -> Result<Vec<VaultEntry>, StoreError> {
+    #[cfg(not(feature = "postgres"))]
+    let _ = (secrets, clock);
     #[cfg(feature = "postgres")]
     if let Some(tokens) = cluster_tokens(setup, secrets, clock)? {
         let found = tokens.entries().await;
