@@ -33,10 +33,10 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// [`make_folder`], with its path in the error.
+/// Makes a folder, and those above it that are missing, with mode 0700.
 ///
 /// # Errors
-/// As there.
+/// When it cannot be made, or is no folder; with its path.
 pub fn make_folder_private(folder: &Path) -> Result<(), StoreError> {
     make_folder(folder).map_err(StoreError::disk(folder, "make the folder"))
 }

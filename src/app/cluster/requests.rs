@@ -99,7 +99,7 @@ pub struct ForwardedCommand {
 /// This program, and the folders of this worker.
 #[derive(Clone, Debug)]
 pub struct RequestProgram {
-    /// The program: [`THIS_PROGRAM`].
+    /// The program, as the one that runs and not what an upgrade has put in its place.
     pub executable: PathBuf,
     /// `--config`.
     pub config: PathBuf,
