@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use rollbook::cluster::token::REQUEST;
 use serde_json::Value;
 
 use super::district::{District, Plan};
@@ -210,7 +211,8 @@ fn a_worker_killed_at_each_step_of_a_refresh_loses_only_what_it_alone_knew() {
     district.assert_good();
 }
 
-/// It brings the token home though its lease has ended and another has the source.
+/// It brings the token home though its lease has ended and another has the source. When it was stopped for longer than a token
+/// request may take, its answer may be lost: then nothing is sent again.
 #[test]
 fn a_token_that_a_stopped_worker_received_is_stored_when_it_goes_on() {
     let cases = [case(
@@ -229,6 +231,7 @@ fn a_token_that_a_stopped_worker_received_is_stored_when_it_goes_on() {
         !district.workers[0].folders().is_empty()
     });
     assert_eq!(sync(&district, 0, "late"), "ok");
+    let sent = Instant::now();
     let mut command = refresh(&district, case);
     district.workers[0].running().signal("STOP");
     command.kill();
@@ -238,11 +241,18 @@ fn a_token_that_a_stopped_worker_received_is_stored_when_it_goes_on() {
         !district.workers[1].folders().is_empty()
     });
     district.workers[0].running().signal("CONT");
-    district.until("its token is stored", |district| {
+    let is_in_time = sent.elapsed() < REQUEST;
+    let is_stored = |district: &District| {
         let sql = "SELECT intent_claim IS NULL FROM rollbook_cluster.tokens WHERE source = 'late'";
         psql(&district.database.url, sql).is_ok_and(|rows| rows == [["t"]])
+    };
+    let is_parked = |district: &District| district.workers[1].log().contains(" ended: parked;");
+    district.until("its token is stored, or given up", |district| {
+        is_stored(district) || !is_in_time && is_parked(district)
     });
-    assert_eq!(sync(&district, 1, "late"), "ok", "{}", district.told());
+    if is_stored(&district) {
+        assert_eq!(sync(&district, 1, "late"), "ok", "{}", district.told());
+    }
     assert_eq!(
         case.server.token_requests(),
         [(Some(1), true)],
