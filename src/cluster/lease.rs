@@ -75,7 +75,7 @@ pub enum Renewal {
     Same,
     /// The transaction whose answer was not known is there.
     Published,
-    /// The database was restored: claim the source again, and fill its file anew.
+    /// The database was restored: claim the source again, and fill its file again.
     Moved,
     /// Another has the source, or has had it: end its runs, and publish nothing.
     Lost,

@@ -4,6 +4,7 @@
 //! The state of a source moves as pages of its SQLite files (`files.rs`, `shipping.rs`): taking a source over is what a start after a
 //! power failure is, on another machine.
 
+mod claim;
 mod database;
 mod day_count;
 mod error;

@@ -111,7 +111,7 @@ impl HeldSource {
         if !is_lost && ended.is_ok() {
             app.ship().await;
         }
-        // A new token belongs to the source, whoever has it now.
+        // A new token belongs to the source, and not to the worker that has it.
         app.settle_tokens(SETTLE).await;
         self.worker.unlink(&self.source);
         let_go(app, &self.worker).await;

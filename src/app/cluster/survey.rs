@@ -68,7 +68,7 @@ pub async fn keep_cluster_file(
     }
 }
 
-/// Without a worker nobody writes the file, so it would show what is no longer true.
+/// Without a worker the file is not written, so it would show what is no longer true.
 struct RemovedAtEnd<'a>(&'a ClusterFile);
 
 impl Drop for RemovedAtEnd<'_> {

@@ -1,28 +1,30 @@
 //! The loop of a worker: it keeps its leases alive, finds out what is lost, claims what is free, and gives back what it has too much.
 
+mod configuration;
+mod placing;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::ClusterDatabase;
+use super::claim::claim;
 use super::error::ClusterError;
 use super::shared::WorkerShared;
-use super::source::{HeldSource, release};
+use super::source::release;
 use crate::cluster::lease::{
     Activity, HEARTBEAT, HeldLease, HeldUntil, LEASE, LeaseRow, LeaseStep, Leaving, Position,
-    Renewal, STALLED, Situation, may_claim,
+    Renewal, STALLED, Situation,
 };
-use crate::cluster::placement::{ClusterView, FreeSource, LOOK, LiveWorker};
+use crate::cluster::placement::LOOK;
 use crate::http::deadline::within;
 use crate::model::SourceName;
 use crate::postgres::cluster;
-use crate::postgres::cluster::leases::{self, Claim};
-use crate::postgres::cluster::workers::{self, Adoption, WorkerRow};
+use crate::postgres::cluster::leases;
+use crate::postgres::cluster::workers::{self, WorkerRow};
 use crate::postgres::random::new_claim;
 use crate::postgres::{DatabaseError, DatabaseSession};
 use crate::setup::{CLUSTER, Setup};
@@ -33,20 +35,8 @@ const ANSWER: Duration = Duration::from_secs(8);
 /// A source that this worker could not hold is left to others for this long.
 const REST: Duration = Duration::from_secs(60);
 
-/// What the claims of one look may take: the heartbeat does not wait for more.
-const CLAIMING: Duration = Duration::from_secs(3);
-
-/// Claims at once.
-const CLAIMS: usize = 4;
-
 /// How long a worker that is told to stop waits until its sources are stored.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
-
-/// How long a worker whose configuration is not that of the cluster keeps its sources: most likely it gets the same files soon.
-const LEAVE_AFTER: Duration = Duration::from_secs(5 * 60);
-
-/// After how long it brings its own, where no living worker has that of the cluster.
-const ADOPT_AFTER: Duration = Duration::from_secs(10 * 60);
 
 /// How a worker is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,22 +197,6 @@ impl Worker {
             && let Err(error) = workers::end(session, &database.schema, &self.row.start).await
         {
             tracing::debug!("could not remove the row of this worker: {error}");
-        }
-    }
-
-    fn take_configuration(&mut self, setup: Setup, hash: String) {
-        self.shared.set_setup(setup);
-        self.is_changed |= self.row.configuration != hash;
-        self.row.configuration = hash;
-        // Also sources that are new in the same files are registered.
-        self.is_in_force = false;
-        self.next_beat = Duration::ZERO;
-        let setup = self.shared.setup();
-        for (source, held) in &mut self.held {
-            match setup.sources.contains_key(source) {
-                true => held.reload.notify_one(),
-                false => held.leaving = Leaving::Now,
-            }
         }
     }
 
@@ -400,7 +374,7 @@ impl Worker {
         let sent = self.shared.clock.since_boot();
         if !workers::renew(session, schema, &self.row, LEASE).await? {
             tracing::error!(
-                "the leases of this worker have ended; its runs end, and it begins anew"
+                "the leases of this worker have ended; its runs end, and it joins again"
             );
             self.abandon_all();
             self.is_begun = false;
@@ -442,7 +416,7 @@ impl Worker {
                     held.lost.cancel();
                 }
                 Some(Renewal::Moved) => {
-                    tracing::warn!(%source, "the cluster's database was restored; the source is filled anew");
+                    tracing::warn!(%source, "the cluster's database was restored; its file is downloaded again");
                     held.lost.cancel();
                 }
             }
@@ -478,234 +452,4 @@ impl Worker {
         }
         Ok(())
     }
-
-    /// Whether this worker has the configuration of the cluster; one that was changed here becomes it.
-    async fn follow_configuration(
-        &mut self,
-        session: &DatabaseSession,
-        schema: &str,
-    ) -> Result<(), ClusterError> {
-        let now = self.shared.clock.running();
-        let waited = self.waits_since.map(|since| now.saturating_sub(since));
-        // While this worker runs, the one that brought another configuration may be away for a moment.
-        let when = match (self.is_changed, self.is_begun) {
-            (true, _) => Adoption::Changed,
-            (false, true) if waited.is_none_or(|waited| waited < ADOPT_AFTER) => Adoption::Never,
-            (false, _) => Adoption::IfAlone,
-        };
-        let is_in_force = workers::adopt(session, schema, &self.row, when).await?;
-        self.is_changed = false;
-        if is_in_force {
-            let setup = self.shared.setup();
-            let sources: Vec<String> = setup.sources.keys().map(ToString::to_string).collect();
-            if !self.is_in_force {
-                leases::register(session, schema, &sources).await?;
-            }
-            self.row.waits = None;
-            self.waits_since = None;
-        } else {
-            let since = *self.waits_since.get_or_insert(now);
-            let found = workers::configuration(session, schema).await?;
-            let waits = format!(
-                "its configuration is not the one that {} brought at {} UTC",
-                found.host, found.since
-            );
-            if self.row.waits.as_ref() != Some(&waits) {
-                tracing::error!(
-                    "this worker waits: {waits}; put the same files in the configuration and jobs folders of all workers"
-                );
-                self.row.waits = Some(waits);
-            }
-            // The same files are most likely on their way to this machine too.
-            if now.saturating_sub(since) >= LEAVE_AFTER {
-                self.leave_all(Leaving::AfterRun);
-            }
-        }
-        self.is_in_force = is_in_force;
-        Ok(())
-    }
-
-    fn set_loads(&mut self) {
-        let weights = |is_leaving: bool| -> u64 {
-            let held = self.held.values();
-            let held = held.filter(|held| (held.leaving != Leaving::No) == is_leaving);
-            held.map(|held| held.weight).sum()
-        };
-        let config = &self.shared.setup().config;
-        let capacity = config.cluster.as_ref().map(|cluster| cluster.capacity);
-        self.row.load = weights(false);
-        self.row.leaving = weights(true);
-        let takes_none = self.control.stop.is_cancelled() || self.row.waits.is_some();
-        self.row.room = match capacity {
-            Some(capacity) if !takes_none => u64::from(capacity.get()),
-            _ => 0,
-        };
-    }
-
-    /// Claims and gives back.
-    async fn place(&mut self, session: &DatabaseSession, schema: &str) -> Result<(), ClusterError> {
-        let setup = self.shared.setup();
-        let live = workers::live(session, schema).await?;
-        let mut free = leases::free(session, schema).await?;
-        free.retain(|row| {
-            let known = setup
-                .sources
-                .keys()
-                .find(|name| name.as_str() == row.source);
-            known.is_some_and(|name| {
-                !self.held.contains_key(name) && !self.resting.contains_key(name)
-            })
-        });
-        let workers: Vec<LiveWorker<'_>> = live
-            .iter()
-            .map(|worker| LiveWorker {
-                start: &worker.start,
-                load: worker.load,
-                leaving: worker.leaving,
-                room: worker.room,
-            })
-            .collect();
-        let free_sources: Vec<FreeSource<'_>> = free
-            .iter()
-            .map(|row| FreeSource {
-                name: &row.source,
-                weight: row.weight,
-                free_for: row.free_for,
-            })
-            .collect();
-        let held: Vec<(&str, u64)> = self
-            .held
-            .iter()
-            .filter(|(_, held)| held.leaving == Leaving::No)
-            .map(|(source, held)| (source.as_str(), held.weight))
-            .collect();
-        let moves = ClusterView {
-            start: &self.row.start,
-            workers: &workers,
-            free: &free_sources,
-            held: &held,
-        }
-        .moves();
-        let give_back: Vec<String> = moves.give_back.iter().map(ToString::to_string).collect();
-        let claims: Vec<&leases::FreeRow> = moves
-            .claim
-            .iter()
-            .filter_map(|name| free.iter().find(|row| row.source == *name))
-            .collect();
-        let is_changed = !give_back.is_empty() || !claims.is_empty();
-        for source in give_back {
-            let mut held = self.held.iter_mut();
-            if let Some((_, held)) = held.find(|(name, _)| name.as_str() == source) {
-                held.leaving = Leaving::AfterRun;
-            }
-        }
-        let begun = self.shared.clock.running();
-        for rows in claims.chunks(CLAIMS) {
-            if self.shared.clock.running().saturating_sub(begun) >= CLAIMING {
-                break;
-            }
-            let claiming = rows.iter().map(|row| {
-                claim(
-                    &self.shared.database,
-                    &self.row.start,
-                    &row.source,
-                    &row.row,
-                )
-            });
-            let mut failed = None;
-            for (row, claimed) in rows.iter().zip(join_all(claiming).await) {
-                match claimed {
-                    Ok(Some(claimed)) => self.take(&setup, &row.source, row.weight, claimed),
-                    Ok(None) => {}
-                    Err(error) => failed = Some(error),
-                }
-            }
-            if let Some(error) = failed {
-                return Err(error);
-            }
-        }
-        if is_changed {
-            self.beat(session, schema).await?;
-        }
-        Ok(())
-    }
-
-    /// Begins to serve a source that was claimed.
-    fn take(
-        &mut self,
-        setup: &Setup,
-        name: &str,
-        weight: u64,
-        (lease, content): (HeldLease, Option<String>),
-    ) {
-        let Some(source) = setup.sources.keys().find(|known| known.as_str() == name) else {
-            return;
-        };
-        tracing::info!(%source, epoch = lease.epoch, "this worker has the source");
-        let (stop, lost) = (CancellationToken::new(), CancellationToken::new());
-        let (reload, stuck) = (Arc::new(Notify::new()), Arc::new(Mutex::new(None)));
-        let (clock, since) = (self.shared.clock.clone(), Arc::clone(&stuck));
-        let progress = move |is_making: bool| {
-            let mut since = since.lock().unwrap_or_else(PoisonError::into_inner);
-            match is_making {
-                true => *since = None,
-                false => {
-                    since.get_or_insert(clock.running());
-                }
-            }
-        };
-        let held = HeldSource {
-            worker: Arc::clone(&self.shared),
-            source: source.clone(),
-            lease: lease.clone(),
-            content,
-            stop: stop.clone(),
-            lost: lost.clone(),
-            reload: Arc::clone(&reload),
-            progress: Arc::new(progress),
-        };
-        let held = ClaimedSource {
-            task: tokio::spawn(held.hold()),
-            lease,
-            weight,
-            leaving: Leaving::No,
-            stop,
-            lost,
-            reload,
-            stuck,
-        };
-        self.held.insert(source.clone(), held);
-    }
-}
-
-/// Claims a source whose row was found like this; `None` where another was faster, or has it. On a connection of its own.
-async fn claim(
-    database: &ClusterDatabase,
-    start: &str,
-    source: &str,
-    found: &LeaseRow,
-) -> Result<Option<(HeldLease, Option<String>)>, ClusterError> {
-    let Some(epoch) = may_claim(Some(found), start) else {
-        return Ok(None);
-    };
-    let claim = new_claim()?;
-    let new = Claim {
-        source,
-        epoch,
-        claim: &claim,
-        start,
-    };
-    let session = database.session().await?;
-    let claimed = leases::claim(&session, &database.schema, new, found).await?;
-    database.keep(session);
-    let Some(claimed) = claimed else {
-        return Ok(None);
-    };
-    let lease = HeldLease {
-        epoch,
-        claim,
-        position: claimed.position,
-        next: None,
-    };
-    Ok(Some((lease, claimed.content)))
 }

@@ -20,7 +20,7 @@ enum Rule {
     RandomClaim,
     /// Rule 1: the row of a source that is given back stays; else it is deleted, and a claim makes a new one.
     RowStays,
-    /// Rule 1: a process that starts claims anew; else it goes on with the lease in its machine's name.
+    /// Rule 1: a process that starts makes a new claim; else it goes on with the lease in its machine's name.
     NewClaim,
     /// Rule 2: claim and position are compared by the transaction itself; else read before it.
     Fence,
@@ -34,7 +34,7 @@ enum Rule {
     OwnClaim,
     /// Rule 8: the position is read back; else the claim alone.
     ReadBack,
-    /// Rule 8: a lease in a worker's name that it does not know is claimed anew; else it is waited for.
+    /// Rule 8: a lease in a worker's name that it does not know is claimed again; else it is waited for.
     UnknownLease,
     /// Rule 13: a source whose run hangs is given up.
     Progress,

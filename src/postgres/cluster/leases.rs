@@ -47,7 +47,7 @@ pub struct FreeRow {
     pub source: String,
     /// What it adds to a load.
     pub weight: u64,
-    /// Since when nobody has it.
+    /// How long no worker has had it.
     pub free_for: Duration,
     /// Its row.
     pub row: LeaseRow,

@@ -8,7 +8,7 @@ mod steps;
 use super::Rule;
 use crate::cluster::lease::{HeldLease, LeaseRow, Position, Renewal, RunFence, may_claim};
 
-/// Whether a local file holds what the database holds, so that a claim need not fill it anew. Rollbook fills it always; the search
+/// Whether a local file holds what the database holds, so that a claim need not fill it again. Rollbook fills it always; the search
 /// allows more.
 ///
 /// `file` is the position that the file was filled or published at; nothing from the first write of a run until that run is known
