@@ -186,14 +186,23 @@ impl Engine for DaemonEngine {
         states.map_err(|error| error.to_string())
     }
 
-    fn note_due(&self, entry: &EntryName, due: Timestamp) -> BoxFuture<'_, Result<(), String>> {
-        let entry = entry.clone();
+    fn note_seen(
+        &self,
+        last_due: Vec<(EntryName, Timestamp)>,
+    ) -> BoxFuture<'_, Result<(), String>> {
         let note = self.app.store().write(move |connection| {
-            let mut state = runs::job_state(connection, &entry)?;
-            state.last_due = Some(due);
-            runs::save_job_state(connection, &entry, &state)
+            for (entry, due) in last_due {
+                let mut state = runs::job_state(connection, &entry)?;
+                state.last_due = Some(due);
+                runs::save_job_state(connection, &entry, &state)?;
+            }
+            Ok(())
         });
         async move { note.await.map_err(|error| error.to_string()) }.boxed()
+    }
+
+    fn note_due(&self, entry: &EntryName, due: Timestamp) -> BoxFuture<'_, Result<(), String>> {
+        self.note_seen(vec![(entry.clone(), due)])
     }
 
     fn run(

@@ -49,6 +49,10 @@ pub trait Engine: Send + Sync + 'static {
         entries.iter().map(state).collect()
     }
 
+    /// Records durably from when on new jobs can miss ticks.
+    fn note_seen(&self, last_due: Vec<(EntryName, Timestamp)>)
+    -> BoxFuture<'_, Result<(), String>>;
+
     /// Records durably that this tick is acted on, before its run starts.
     fn note_due(&self, entry: &EntryName, due: Timestamp) -> BoxFuture<'_, Result<(), String>>;
 

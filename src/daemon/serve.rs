@@ -400,18 +400,15 @@ impl Daemon {
 
     /// Records for new jobs from when on they can miss ticks.
     async fn note(&mut self, first_seen: Vec<(EntryName, Timestamp)>) {
+        if first_seen.is_empty() {
+            return;
+        }
         let engine = Arc::clone(&self.engine);
-        for (job, due) in first_seen {
-            match self.keep_alive_during(engine.note_due(&job, due)).await {
-                Some(Ok(())) => {}
-                Some(Err(message)) => {
-                    tracing::warn!(
-                        job = job.as_str(),
-                        "could not record the job's first tick, so ticks that it misses are not caught up: {message}"
-                    );
-                }
-                None => return,
-            }
+        let noted = self.keep_alive_during(engine.note_seen(first_seen)).await;
+        if let Some(Err(message)) = noted {
+            tracing::warn!(
+                "could not record when new jobs were seen first, so what they miss before their first tick is not caught up: {message}"
+            );
         }
     }
 }

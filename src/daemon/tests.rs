@@ -104,7 +104,6 @@ async fn missed_ticks_run_once_after_start() {
         log,
         [
             "ready",
-            "new due 02T07:30:00",
             "catches_up due 02T07:30:00",
             "catches_up catch_up",
             "catches_up ok",

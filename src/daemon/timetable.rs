@@ -126,8 +126,8 @@ impl Timetable {
 
     /// Replaces the jobs.
     ///
-    /// Returns ticks to record as done, for new jobs with `catch_up`: otherwise a job whose machine is off whenever it is
-    /// due would never have missed a tick.
+    /// Returns ticks to record as done, for new jobs: otherwise a job whose machine is off whenever it is due would never have
+    /// missed a tick, and one whose source moves to another worker would lose its first.
     pub fn load(
         &mut self,
         entries: Vec<Entry>,
@@ -149,7 +149,7 @@ impl Timetable {
                     (stored, Ahead::at_start(stored, now))
                 }
             };
-            if last_due.is_none() && entry.catch_up {
+            if last_due.is_none() {
                 let (cron, zone) = (entry.schedule.cron(), entry.zone.zone());
                 let done =
                     missed(cron, zone, saturating_add(now, -EIGHT_YEARS), now).unwrap_or(now);

@@ -76,6 +76,13 @@ impl Engine for Observed {
         self.engine.config_fingerprint(entry)
     }
 
+    fn note_seen(
+        &self,
+        last_due: Vec<(EntryName, Timestamp)>,
+    ) -> BoxFuture<'_, Result<(), String>> {
+        self.engine.note_seen(last_due)
+    }
+
     fn note_due(&self, entry: &EntryName, due: Timestamp) -> BoxFuture<'_, Result<(), String>> {
         let entry = entry.clone();
         async move {

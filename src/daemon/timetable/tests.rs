@@ -293,7 +293,8 @@ fn new_configuration() {
     assert_eq!(before.expect("a planned tick").cause, Cause::CatchUp);
 
     let changed = entry("changes", "0 20 * * *", true);
-    let new = [jobs[0].clone(), changed, entry("added", DAILY, true)];
+    let added = [("added", true), ("plain", false)].map(|(name, up)| entry(name, DAILY, up));
+    let new = [&[jobs[0].clone(), changed], added.as_slice()].concat();
     let first_seen = table.load(new.to_vec(), |_| None, LoadReason::Reload, now);
     assert_eq!(
         table.jobs["stays"].planned, before,
@@ -307,7 +308,8 @@ fn new_configuration() {
         "a new time is not a missed one"
     );
     assert_eq!(due("added"), at("03T07:30"));
-    assert_eq!(first_seen, [(named("added"), at("02T07:30"))]);
+    let since = |name: &str| (named(name), at("02T07:30"));
+    assert_eq!(first_seen, [since("added"), since("plain")]);
 }
 
 #[test]
