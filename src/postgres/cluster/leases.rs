@@ -113,15 +113,21 @@ pub async fn held_by(
     Ok(rows.iter().map(row).collect())
 }
 
-/// All sources that no living worker has.
+/// All sources that no living worker has. Every worker asks every few seconds: those that are held are not gone through.
 pub async fn free(session: &DatabaseSession, schema: &str) -> Result<Vec<FreeRow>, DatabaseError> {
+    let columns = columns(schema);
+    let schema = quote(schema);
+    let of = |since: &str| {
+        format!(
+            "SELECT l.source, l.weight, extract(epoch FROM clock_timestamp() - {since})::float8, {columns}"
+        )
+    };
+    // A row whose worker is not there any more names none: see `workers::begin` and `workers::end`.
     let sql = format!(
-        "SELECT l.source, l.weight, \
-         extract(epoch FROM clock_timestamp() - greatest(l.moved, w.until))::float8, {columns} \
-         FROM {schema}.leases l LEFT JOIN {schema}.workers w ON w.start = l.start \
-         WHERE w.until IS NULL OR w.until <= clock_timestamp()",
-        columns = columns(schema),
-        schema = quote(schema)
+        "{given_back} FROM {schema}.leases l WHERE l.start IS NULL UNION ALL \
+         {left_alone} FROM {schema}.workers w JOIN {schema}.leases l ON l.start = w.start WHERE w.until <= clock_timestamp()",
+        given_back = of("l.moved"),
+        left_alone = of("greatest(l.moved, w.until)"),
     );
     let rows = session.query(&sql, &[]).await?;
     let row = |row: &Row| FreeRow {

@@ -96,6 +96,7 @@ CREATE TABLE IF NOT EXISTS {schema}.leases (
   weight bigint NOT NULL,
   summary text
 );
+CREATE INDEX IF NOT EXISTS leases_start ON {schema}.leases (start);
 COMMENT ON TABLE {schema}.leases IS {leases};
 CREATE TABLE IF NOT EXISTS {schema}.pages (
   source text NOT NULL,

@@ -46,7 +46,7 @@ fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// Adds a worker.
+/// Adds a worker, and frees the sources of those whose rows somebody deleted.
 ///
 /// # Errors
 /// When the database refuses it or does not answer; the same holds for all below.
@@ -56,10 +56,24 @@ pub async fn begin(
     worker: &WorkerRow,
     lease: Duration,
 ) -> Result<(), DatabaseError> {
+    let schema = quote(schema);
+    let gone = format!(
+        "SELECT DISTINCT l.start FROM {schema}.leases l LEFT JOIN {schema}.workers w ON w.start = l.start \
+         WHERE l.start IS NOT NULL AND w.start IS NULL"
+    );
+    let gone = session.query(&gone, &[]).await?;
+    if !gone.is_empty() {
+        let gone: Vec<String> = gone.iter().map(|row| row.get(0)).collect();
+        // In a statement of its own: a worker that claims meanwhile is not in what the one above saw.
+        let free = format!(
+            "UPDATE {schema}.leases SET start = NULL, moved = clock_timestamp() WHERE start = ANY ($1)"
+        );
+        let values = [(&gone as _, Type::TEXT_ARRAY)];
+        session.execute(&free, &values).await?;
+    }
     let sql = format!(
-        "INSERT INTO {}.workers (start, host, version, configuration, began, until, load, leaving, room, waits) \
-         VALUES ($1, $2, $3, $4, clock_timestamp(), clock_timestamp() + $5 * interval '1 millisecond', $6, $7, $8, $9)",
-        quote(schema)
+        "INSERT INTO {schema}.workers (start, host, version, configuration, began, until, load, leaving, room, waits) \
+         VALUES ($1, $2, $3, $4, clock_timestamp(), clock_timestamp() + $5 * interval '1 millisecond', $6, $7, $8, $9)"
     );
     write(session, &sql, worker, lease).await.map(drop)
 }
@@ -107,18 +121,20 @@ async fn write(
     session.execute(sql, &values).await
 }
 
-/// Removes a worker that has given all back, and those that stopped more than a day ago.
+/// Removes a worker that has given all back, and those that stopped more than a day ago. What they did not give back is free.
 pub async fn end(
     session: &DatabaseSession,
     schema: &str,
     start: &str,
 ) -> Result<(), DatabaseError> {
     let sql = format!(
-        "DELETE FROM {}.workers WHERE start = $1 OR until < clock_timestamp() - interval '1 day'",
-        quote(schema)
+        "WITH ended AS (DELETE FROM {schema}.workers \
+         WHERE start = $1 OR until < clock_timestamp() - interval '1 day' RETURNING start) \
+         UPDATE {schema}.leases SET start = NULL, moved = clock_timestamp() WHERE start IN (SELECT start FROM ended)",
+        schema = quote(schema)
     );
-    let deleted = session.execute(&sql, &[(&start, Type::TEXT)]).await;
-    deleted.map(drop)
+    let freed = session.execute(&sql, &[(&start, Type::TEXT)]).await;
+    freed.map(drop)
 }
 
 /// The workers that live.

@@ -1,6 +1,7 @@
 //! A database that dies, that is away for longer than a lease, and that is put back to an earlier state.
 
 use super::district::{District, Plan, seeds};
+use super::workers::Worker;
 
 fn district(schools: usize, workers: usize) -> Option<(District, fastrand::Rng)> {
     let mut district = District::new(Plan {
@@ -22,7 +23,6 @@ fn a_database_that_dies_stops_nothing_for_good() {
     district.vendor.change_all(&mut random);
     district.server.kill();
     district.server.start();
-    // A publication that it met is tried again after a minute.
     district.assert_right("after a crash");
     district.until_placed();
 }
@@ -89,5 +89,23 @@ fn an_empty_database_is_filled_again() {
     district.server.restore();
     district.watch.restart();
     district.assert_right("from nothing");
+    district.until_placed();
+}
+
+/// Somebody tidied up: the sources name workers that are not there.
+#[test]
+fn rows_of_killed_workers_that_were_deleted_leave_no_source_alone() {
+    let Some((mut district, mut random)) = district(6, 2) else {
+        return;
+    };
+    district.until_placed();
+    district.workers.iter_mut().for_each(Worker::kill);
+    let tidied = "DELETE FROM rollbook_cluster.workers";
+    district.database.execute(tidied);
+    district.vendor.change_all(&mut random);
+    for worker in [0, 1] {
+        district.start(worker);
+    }
+    district.assert_right("tidied up");
     district.until_placed();
 }
