@@ -6,7 +6,7 @@ use thiserror::Error;
 use tokio_postgres::error::{DbError, SqlState};
 
 /// Why something could not be published.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum DatabaseError {
     /// The address cannot be used.
     #[error("the address in `url` cannot be used: {0}")]
@@ -49,6 +49,9 @@ pub enum DatabaseError {
         "there is a table {0} that Rollbook did not make; nothing was changed: set another `schema`, or rename that table"
     )]
     ForeignTable(String),
+    /// Tables are to be changed, which is done alone.
+    #[error("the tables are to be changed")]
+    Differs,
     /// Nothing can be named so that no other has the same name.
     #[error("the system gives no random numbers")]
     NoRandomNumbers,
@@ -60,14 +63,20 @@ pub enum DatabaseError {
 impl DatabaseError {
     /// Whether the statement failed because of what it found, so that the database itself works.
     pub fn is_refusal(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused { .. }
-                | Self::OtherKey { .. }
-                | Self::Newer(_)
-                | Self::OtherColumns(_)
-                | Self::ForeignTable(_)
-        )
+        match self {
+            Self::Refused { .. } => !self.is_of_connection(),
+            Self::OtherKey { .. }
+            | Self::Newer(_)
+            | Self::OtherColumns(_)
+            | Self::ForeignTable(_)
+            | Self::Differs => true,
+            _ => false,
+        }
+    }
+
+    /// Whether another attempt fails likewise, because nothing was sent.
+    pub fn is_of_this_side(&self) -> bool {
+        matches!(self, Self::Address(_) | Self::NoRandomNumbers)
     }
 
     /// Whether it is about the tables of one stream, for as long as others do not change something.
@@ -80,11 +89,33 @@ impl DatabaseError {
         }
     }
 
-    /// Whether another publisher did the same at the same time, or the statement waited too long for one.
+    /// Whether the statement waited too long for others, or was given up for them: a moment later it may pass.
+    pub fn is_busy(&self) -> bool {
+        let busy = [
+            SqlState::LOCK_NOT_AVAILABLE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::T_R_SERIALIZATION_FAILURE,
+        ];
+        self.is_one_of(&busy)
+    }
+
+    /// Whether the server, or a pooler before it, has ended the connection or takes no more.
+    fn is_of_connection(&self) -> bool {
+        const EXCEPTIONS: &str = "08";
+        let ended = [
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::CRASH_SHUTDOWN,
+            SqlState::CANNOT_CONNECT_NOW,
+            SqlState::TOO_MANY_CONNECTIONS,
+            SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        ];
+        let is_exception =
+            matches!(self, Self::Refused { code, .. } if code.starts_with(EXCEPTIONS));
+        is_exception || self.is_one_of(&ended)
+    }
+
+    /// Whether another publisher did the same at the same time.
     pub fn is_conflict(&self) -> bool {
-        let Self::Refused { code, .. } = self else {
-            return false;
-        };
         let conflicts = [
             SqlState::UNIQUE_VIOLATION,
             SqlState::DUPLICATE_TABLE,
@@ -94,7 +125,14 @@ impl DatabaseError {
             SqlState::T_R_DEADLOCK_DETECTED,
             SqlState::T_R_SERIALIZATION_FAILURE,
         ];
-        conflicts.iter().any(|conflict| conflict.code() == code)
+        self.is_one_of(&conflicts)
+    }
+
+    fn is_one_of(&self, states: &[SqlState]) -> bool {
+        let Self::Refused { code, .. } = self else {
+            return false;
+        };
+        states.iter().any(|state| state.code() == code)
     }
 }
 
@@ -153,6 +191,7 @@ fn advice(code: &str) -> Option<&'static str> {
         "42P07" => "another program made it: set another `schema`, or rename that",
         "53300" => "allow more connections, or put PgBouncer in front",
         "53100" => "the database's disk is full",
+        "55P03" => "others work on the tables; it is tried again in a moment",
         _ => return None,
     })
 }

@@ -3,7 +3,11 @@
 //! A table is shared by all sources of a connector, also of other machines, so it has the columns of all of them. A column is
 //! dropped when no source has it any more, and emptied for a source that lost it. Where sources disagree about a type, the
 //! column is text until they agree.
+//!
+//! Most sources find their tables as they should be. They look side by side; only who changes something is alone.
 
+mod access;
+mod comments;
 mod plan;
 pub mod removal;
 mod view;
@@ -79,6 +83,39 @@ pub struct StreamLayout<'a> {
     pub combos: Option<&'a LabelColumns>,
 }
 
+/// What a publisher may do to tables that others publish to as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayoutLock {
+    /// Look whether they are as they should be, beside others that do. Those would not see a change of this one.
+    Shared,
+    /// Change them.
+    Alone,
+}
+
+impl LayoutLock {
+    /// # Errors
+    /// When something is to be changed, and others may be looking.
+    fn may_change(self) -> Result<(), DatabaseError> {
+        match self {
+            Self::Shared => Err(DatabaseError::Differs),
+            Self::Alone => Ok(()),
+        }
+    }
+
+    /// Waits for others, as long as `lock_timeout` lets it.
+    async fn take(self, session: &DatabaseSession, schema: &str) -> Result<(), DatabaseError> {
+        let mode = match self {
+            Self::Shared => "SHARE",
+            Self::Alone => "UPDATE",
+        };
+        let lock = format!(
+            "SELECT version FROM {}.rollbook_layout FOR {mode}",
+            quote(schema)
+        );
+        session.batch(&lock).await
+    }
+}
+
 /// What became of a stream's tables.
 #[derive(Debug)]
 pub enum LaidOut {
@@ -93,21 +130,23 @@ pub enum LaidOut {
     Refused(DatabaseError),
 }
 
-/// Makes or changes the tables of a stream, in the caller's transaction, which is one for statements that take long: a column may
-/// be one of many millions of rows.
+/// Makes or changes the tables of a stream, in the caller's transaction. Alone, that is one for statements that take long: a column
+/// may be one of many millions of rows.
 ///
 /// # Errors
-/// When the database refuses it or does not answer.
+/// When the database refuses it or does not answer; [`DatabaseError::Differs`] when something is to be changed and the lock is a
+/// shared one.
 pub async fn lay_out(
     session: &DatabaseSession,
     target: &PublishTarget,
     layout: StreamLayout<'_>,
+    lock: LayoutLock,
 ) -> Result<LaidOut, DatabaseError> {
-    lock(session, &target.schema).await?;
+    lock.take(session, &target.schema).await?;
     let (mut tables, mut is_changed) = (Vec::new(), false);
     for table in layout.tables {
         let name = table_name(layout.connector, layout.stream, table.part);
-        match lay_out_table(session, target, layout, (&name, table)).await? {
+        match lay_out_table(session, target, layout, (&name, table), lock).await? {
             LaidOut::Tables {
                 tables: made,
                 is_changed: this,
@@ -119,8 +158,8 @@ pub async fn lay_out(
         }
     }
     if !layout.tables.is_empty() {
-        view::make(session, target, layout).await?;
-        grant(session, target, layout, &tables).await?;
+        view::make(session, target, layout, lock).await?;
+        access::grant(session, target, layout, (&tables, lock)).await?;
     }
     Ok(LaidOut::Tables { tables, is_changed })
 }
@@ -130,6 +169,7 @@ async fn lay_out_table(
     target: &PublishTarget,
     layout: StreamLayout<'_>,
     (name, table): (&str, &PublishedTable),
+    lock: LayoutLock,
 ) -> Result<LaidOut, DatabaseError> {
     let schema = quote(&target.schema);
     let columns = format!("{schema}.rollbook_columns");
@@ -139,6 +179,9 @@ async fn lay_out_table(
         return Err(DatabaseError::ForeignTable(name.to_owned()));
     }
     let plan = plan(actual.as_ref(), table, &others);
+    if plan.is_refused || plan.is_lossy || !plan.changes.is_empty() {
+        lock.may_change()?;
+    }
     write_columns(session, &columns, layout.source, (name, table)).await?;
     if plan.is_refused {
         return Ok(LaidOut::Refused(DatabaseError::OtherKey {
@@ -173,9 +216,7 @@ async fn lay_out_table(
     if is_lossy {
         compare_others(session, target, name, layout.source.as_str()).await?;
     }
-    session
-        .batch(&comments(&target.schema, name, layout, table))
-        .await?;
+    comments::set(session, target, layout, (name, table), lock).await?;
     let made = TargetTable {
         name: name.to_owned(),
         table: table.clone(),
@@ -185,15 +226,6 @@ async fn lay_out_table(
         tables: vec![made],
         is_changed: plan.changes.iter().any(TableChange::is_of_values),
     })
-}
-
-/// One publisher at a time changes tables: the others wait here, as long as `lock_timeout` lets them.
-async fn lock(session: &DatabaseSession, schema: &str) -> Result<(), DatabaseError> {
-    let lock = format!(
-        "SELECT version FROM {}.rollbook_layout FOR UPDATE",
-        quote(schema)
-    );
-    session.batch(&lock).await
 }
 
 /// The tables of a stream, as they were made.
@@ -422,61 +454,4 @@ async fn write_columns(
         (&keys as _, Type::INT4_ARRAY),
     ];
     session.execute(&sql, &values).await.map(drop)
-}
-
-fn comments(schema: &str, name: &str, layout: StreamLayout<'_>, table: &PublishedTable) -> String {
-    let place = format!("{}.{}", quote(schema), quote(name));
-    let what = match table.part {
-        PublishedPart::Live => "rows",
-        PublishedPart::History => "old versions of rows",
-    };
-    let about = format!(
-        "Rollbook: {what} of {} of {}",
-        layout.stream, layout.connector
-    );
-    let mut sql = format!("COMMENT ON TABLE {place} IS {};", literal(&about));
-    let source = "the source: an account at the vendor, as rollbook.toml names it";
-    sql += &format!("COMMENT ON COLUMN {place}.source IS {};", literal(source));
-    for column in table
-        .columns
-        .iter()
-        .filter(|column| !column.help.is_empty())
-    {
-        let column_name = quote(&column.name);
-        let help = literal(&column.help);
-        sql += &format!("COMMENT ON COLUMN {place}.{column_name} IS {help};");
-    }
-    sql
-}
-
-async fn grant(
-    session: &DatabaseSession,
-    target: &PublishTarget,
-    layout: StreamLayout<'_>,
-    made: &[TargetTable],
-) -> Result<(), DatabaseError> {
-    let Some(reader) = &target.reader else {
-        return Ok(());
-    };
-    let (schema, reader) = (quote(&target.schema), quote(reader));
-    let mut names: Vec<String> = made.iter().map(|table| table.name.clone()).collect();
-    let view = view::name(layout.connector, layout.stream);
-    let is_made = "SELECT 1 FROM pg_catalog.pg_views WHERE schemaname = $1 AND viewname = $2";
-    let values = [(&target.schema as _, Type::TEXT), (&view as _, Type::TEXT)];
-    if !session.query(is_made, &values).await?.is_empty() {
-        names.push(view);
-    }
-    names.extend([
-        "rollbook_columns".to_owned(),
-        super::fence::SOURCES.to_owned(),
-    ]);
-    let names: Vec<String> = names
-        .iter()
-        .map(|name| format!("{schema}.{}", quote(name)))
-        .collect();
-    let sql = format!(
-        "GRANT USAGE ON SCHEMA {schema} TO {reader}; GRANT SELECT ON {} TO {reader}",
-        names.join(", ")
-    );
-    session.batch(&sql).await
 }

@@ -4,6 +4,7 @@
 //! Without PostgreSQL these tests are skipped; see `database`.
 
 mod access;
+mod beside;
 mod columns;
 mod days;
 mod differences;

@@ -147,7 +147,7 @@ fn a_removal_waits_for_a_database_that_is_away() {
         (&status[0]["source"], &status[0]["removal"]),
         (&"own".into(), &true.into())
     );
-    assert_eq!(status[0]["attempts"], 1, "{status}");
+    assert!(status[0]["due"].is_string(), "{status}");
     assert!(
         status[0]["message"]
             .as_str()

@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::publications::Publications;
 use crate::postgres::cluster::SHORT;
 use crate::postgres::{Address, DatabaseError, DatabaseSession};
 use crate::setup::files::{ClusterConfig, Secrets};
@@ -26,6 +27,7 @@ pub struct ClusterDatabase {
     idle: Mutex<Vec<DatabaseSession>>,
     short: Arc<Semaphore>,
     bulk: Arc<Semaphore>,
+    pub(super) publications: Publications,
 }
 
 /// A connection that one uses at a time. [`ClusterDatabase::keep`] alone lets another use it again, so that none is in a transaction.
@@ -56,6 +58,7 @@ impl ClusterDatabase {
             idle: Mutex::default(),
             short: Arc::new(Semaphore::new(SHORT_SESSIONS)),
             bulk: Arc::new(Semaphore::new(BULK_SESSIONS)),
+            publications: Publications::default(),
         })
     }
 

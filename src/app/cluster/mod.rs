@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod late_writes;
 mod link;
+mod publications;
 mod requests;
 mod sealed_grant;
 mod serve;

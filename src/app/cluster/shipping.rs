@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::error::ClusterError;
@@ -13,7 +14,7 @@ use super::link::{RunOfSource, ShippedFiles, SourceLink};
 use crate::app::App;
 use crate::cluster::lease::{Position, Renewal};
 use crate::http::blocking::blocking;
-use crate::model::{ClusterSummary, JobName, JobSummary};
+use crate::model::{ClusterSummary, JobName, JobSummary, PublishName};
 use crate::postgres::cluster::SHORT;
 use crate::postgres::cluster::leases::{self, Shipped};
 use crate::postgres::cluster::pages::{self, PageBatch, SourceFile};
@@ -74,6 +75,12 @@ impl App {
             Some(link) => link.begin_run(stop).await.map(Some),
             None => Some(None),
         }
+    }
+
+    /// In a cluster: waits for a connection to a published database, which is another source's when the result is dropped.
+    pub async fn turn_to_publish(&self, name: &PublishName) -> Option<OwnedSemaphorePermit> {
+        let link = self.cluster.as_ref()?;
+        link.database.publications.turn(name).await
     }
 
     /// In a cluster: lets the database forget the pages that have just been replaced. Returns what is left to do, for an admin.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{AttemptFailure, DatabaseCheck, PublishVerification, PublishedRows};
+use super::{AttemptFailure, DatabaseCheck, FailureKind, PublishVerification, PublishedRows};
 use crate::app::App;
 use crate::model::{PublishName, SourceName, Table};
 use crate::setup::files::{PublishConfig, Secrets};
@@ -23,9 +23,8 @@ impl App {
         let mut again = None;
         for (source, _) in due {
             let failure = AttemptFailure {
+                kind: FailureKind::Lasting,
                 why: WITHOUT_POSTGRES.to_owned(),
-                claimed_by: None,
-                is_partial: false,
             };
             let pause = self.note_attempt(name, &source, Err(failure)).await?;
             again = again.into_iter().chain([pause]).min();

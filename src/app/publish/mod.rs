@@ -1,8 +1,10 @@
 //! `[publish.NAME]`: what runs changed goes to a PostgreSQL database, in one transaction with its position.
 //!
 //! No run waits for it and none fails by it: what could not be published stays due, also over a restart. `states.rs` says how far
-//! each source is, `requests.rs` notes what a person wants of it, `database/` does the work.
+//! each source is, `attempts.rs` when one that failed is made again, `requests.rs` notes what a person wants of it, `database/` does
+//! the work.
 
+mod attempts;
 #[cfg(not(feature = "postgres"))]
 mod built_without;
 #[cfg(feature = "postgres")]
@@ -16,10 +18,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use jiff::SignedDuration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use self::attempts::{AttemptFailure, FailureKind};
 #[cfg(not(feature = "postgres"))]
 pub use self::built_without::{
     check_databases, database_host, published_rows, unusable_database, verify_published,
@@ -30,12 +32,11 @@ pub use self::database::{
 };
 pub use self::findings::{DatabaseCheck, PublishVerification, PublishedRows, TableDifference};
 pub use self::requests::still_published;
-use self::states::{CHECK, all_states, why_left_behind};
 pub use self::states::{PublishState, left_behind, publish_states};
+use self::states::{all_states, why_left_behind};
 use super::{App, DaemonEngine, FINISH_WAIT, FinishedErasures, Publishing};
-use crate::daemon::alerts::retry_pause;
 use crate::document::suggest::advice;
-use crate::model::{PublishName, SourceName, Table, scalar};
+use crate::model::{PublishName, SourceName, Table};
 use crate::setup::Setup;
 use crate::setup::files::PublishConfig;
 use crate::store::StoreError;
@@ -79,17 +80,6 @@ struct DueSources {
     again: Option<Duration>,
 }
 
-/// Why an attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct AttemptFailure {
-    /// For an admin.
-    why: String,
-    /// The machine of another mirror that publishes the source.
-    claimed_by: Option<String>,
-    /// Whether only some streams could not be published.
-    is_partial: bool,
-}
-
 impl DaemonEngine {
     /// Publishes until `stop`; `wake` is notified after a run and a reload, `done` after each attempt.
     pub async fn keep_published(&self, wake: &Notify, done: &Notify, stop: &CancellationToken) {
@@ -127,7 +117,8 @@ impl App {
             if sources.is_empty() {
                 return Ok((false, again));
             }
-            let tried_again = self.publish_to(&setup, name, config, sources).await?;
+            let tried = Box::pin(self.publish_to(&setup, name, config, sources));
+            let tried_again = tried.await?;
             Ok::<_, StoreError>((true, again.into_iter().chain(tried_again).min()))
         });
         let (mut is_any_tried, mut first) = (false, None);
@@ -169,58 +160,6 @@ impl App {
             }
         }
         Ok(due)
-    }
-
-    /// Records how an attempt ended. Returns after how long to look again.
-    async fn note_attempt(
-        &self,
-        name: &PublishName,
-        source: &SourceName,
-        ended: Result<(), AttemptFailure>,
-    ) -> Result<Duration, StoreError> {
-        let now = self.clock.now();
-        let known = published::source(&*self.store().reader()?, name, source)?;
-        let mut state = known.unwrap_or_default();
-        let pause = match ended {
-            Ok(()) => {
-                if state.failed.is_some() {
-                    tracing::info!(publish = %name, %source, "publishing works again");
-                }
-                state.checked = Some(now);
-                (state.attempts, state.due, state.failed) = (0, None, None);
-                (state.message, state.claimed_by) = (None, None);
-                CHECK.unsigned_abs()
-            }
-            Err(AttemptFailure {
-                why,
-                claimed_by,
-                is_partial,
-            }) => {
-                state.claimed_by = claimed_by;
-                state.attempts = state.attempts.saturating_add(1);
-                let mut pause = retry_pause(state.attempts);
-                if is_partial {
-                    // The others wait no longer than they would without a failure.
-                    pause = pause.min(CHECK.unsigned_abs());
-                }
-                match state.attempts {
-                    1 => tracing::warn!(publish = %name, %source, "publishing failed: {why}"),
-                    _ => {
-                        tracing::debug!(publish = %name, %source, "publishing failed again: {why}")
-                    }
-                }
-                let until = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
-                state.due = Some(scalar::saturating_add(now, until));
-                state.failed = state.failed.or(Some(now));
-                state.message = Some(why);
-                pause
-            }
-        };
-        let (name, source) = (name.clone(), source.clone());
-        let save =
-            move |connection: &mut _| published::save_source(connection, &name, &source, &state);
-        self.store().write(save).await?;
-        Ok(pause)
     }
 
     /// Removes rows of erased people from published tables; notes where that is done, and where it is not, and why.

@@ -5,7 +5,7 @@ use tokio_postgres::types::Type;
 use super::super::error::DatabaseError;
 use super::super::named_rows::NamedRows;
 use super::super::session::DatabaseSession;
-use super::{PublishTarget, actual, quote, remove_source};
+use super::{LayoutLock, PublishTarget, actual, quote, remove_source};
 
 /// The tables that have rows of a source, or may have.
 ///
@@ -53,7 +53,7 @@ pub async fn vacuum(rows: NamedRows<'_>) -> Result<(), DatabaseError> {
 
 /// Removes a source from a table, and the table if no other source has it. Works in the caller's transaction.
 pub async fn leave(rows: NamedRows<'_>, target: &PublishTarget) -> Result<(), DatabaseError> {
-    super::lock(rows.session, &target.schema).await?;
+    LayoutLock::Alone.take(rows.session, &target.schema).await?;
     let is_there = actual(rows.session, &target.schema, rows.table)
         .await?
         .is_some();

@@ -101,6 +101,14 @@ impl Server {
         String::from_utf8_lossy(&log).into_owned()
     }
 
+    /// What it was told in a database since a part of its log.
+    pub fn told(&self, database: &Database, since: usize) -> Vec<String> {
+        let user = format!("@{} ", database.name);
+        let log = self.log();
+        let lines = log[since..].lines().filter(|line| line.contains(&user));
+        lines.map(str::to_owned).collect()
+    }
+
     pub(super) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }

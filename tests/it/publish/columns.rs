@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::same::differences;
-use super::school::{assert_rows, assert_same, message, publish, sync, verify};
+use super::school::{assert_rows, assert_same, message, of_source, publish, sync, verify};
 use super::values::{connect, small};
 use crate::database::{Database, Server};
 use crate::installation::Installation;
@@ -124,15 +124,7 @@ impl Two {
     fn new(server: &Server, columns: &str) -> Self {
         let (vendor, database) = (vendor(), server.database());
         let own = small(&vendor, columns);
-        let other = small(&vendor, columns);
-        for file in ["config/rollbook.toml", "jobs/roster.toml"] {
-            let text = std::fs::read_to_string(other.path(file)).expect("read");
-            let text = text.replace("[sources.own", "[sources.other");
-            other.write(
-                file,
-                &text.replace("source = \"own\"", "source = \"other\""),
-            );
-        }
+        let other = of_source(small(&vendor, columns), "other");
         for installation in [&own, &other] {
             publish(installation, &database.url, "");
             sync(installation);

@@ -10,14 +10,6 @@ use crate::database::{Database, Server};
 use crate::installation::NO_TICK;
 use crate::service::Service;
 
-/// What the server was told in a database since a part of its log.
-fn told(server: &Server, database: &Database, since: usize) -> Vec<String> {
-    let user = format!("@{} ", database.name);
-    let log = server.log();
-    let lines = log[since..].lines().filter(|line| line.contains(&user));
-    lines.map(str::to_owned).collect()
-}
-
 fn is_about_rows(line: &str) -> bool {
     ["INSERT", "DELETE", "UPDATE"]
         .iter()
@@ -34,7 +26,7 @@ fn days(server: &Server, database: &Database, url: &str, job: &str, left_out: Le
     assert_same_but(&installation, database, left_out, "the first time");
     let before = server.log().len();
     sync(&installation);
-    let told = told(server, database, before);
+    let told = server.told(database, before);
     assert!(
         told.iter().any(|line| line.contains("rollbook_sources")),
         "it was asked how far it is: {told:#?}"

@@ -42,6 +42,17 @@ pub fn publish(installation: &Installation, url: &str, more: &str) {
     installation.write(file, &format!("{before}{table}{more}"));
 }
 
+/// The same with another name of the source.
+pub fn of_source(installation: Installation, name: &str) -> Installation {
+    for file in ["config/rollbook.toml", "jobs/roster.toml"] {
+        let text = std::fs::read_to_string(installation.path(file)).expect("read");
+        let text = text.replace("[sources.own", &format!("[sources.{name}"));
+        let text = text.replace("source = \"own\"", &format!("source = \"{name}\""));
+        installation.write(file, &text);
+    }
+    installation
+}
+
 /// The same roster on another day: people come, leave and change.
 pub fn next_day(vendor: &Server, day: usize) {
     vendor.edit("users", |users| {

@@ -8,7 +8,8 @@ use super::pass_error::PassError;
 use crate::model::published::{PublishedPart, PublishedTable};
 use crate::model::{ConnectorName, StreamName, Table};
 use crate::postgres::layout::{
-    self, LabelColumns, LaidOut, PublishTarget, StreamLayout, TargetTable, removal, table_name,
+    self, LabelColumns, LaidOut, LayoutLock, PublishTarget, StreamLayout, TargetTable, removal,
+    table_name,
 };
 use crate::setup::lookups;
 use crate::store::published::{self, PublishedStream};
@@ -109,8 +110,18 @@ impl PublishPass<'_> {
         };
         let run = self.state.run;
         self.announce(run).await?;
-        let work = async { Ok(layout::lay_out(self.session, self.target, layout).await?) };
-        let laid_out = self.advance_by(Statements::Long, (run, None), work).await?;
+        let lay_out =
+            async |lock| Ok(layout::lay_out(self.session, self.target, layout, lock).await?);
+        let looked = lay_out(LayoutLock::Shared);
+        let looked = self.advance_with(run, None, looked).await;
+        let laid_out = match looked {
+            Err(PassError::Differs) => {
+                let changed = lay_out(LayoutLock::Alone);
+                self.advance_by(Statements::Long, (run, None), changed)
+                    .await?
+            }
+            looked => looked?,
+        };
         self.has_advanced(run).await?;
         match laid_out {
             LaidOut::Tables { tables, is_changed } => Ok((tables, is_changed)),

@@ -41,6 +41,7 @@ impl App {
         due: Vec<(SourceName, Option<Vec<Table>>)>,
     ) -> Result<Option<Duration>, StoreError> {
         let mut again = None;
+        let _turn = self.turn_to_publish(name).await;
         let mut session = connect_to_publish(&self.secrets, config).await;
         for (source, tables) in due {
             let ended = match &session {
@@ -49,13 +50,13 @@ impl App {
                     let pass =
                         PublishPass::new(self, setup, (name, config), session, target, &source);
                     match &tables {
-                        Some(tables) => pass.run(tables).await,
-                        None => pass.remove().await,
+                        Some(tables) => Box::pin(pass.run(tables)).await,
+                        None => Box::pin(pass.remove()).await,
                     }
                 }
-                Err(error) => Err(PassError::Refused(error.to_string())),
+                Err(error) => Err(PassError::from(error.clone())),
             };
-            if let Err(PassError::Lost(_)) = &ended {
+            if let (Ok(_), Err(PassError::Lost(_))) = (&session, &ended) {
                 session = connect_to_publish(&self.secrets, config).await;
             }
             let pause = match tables {

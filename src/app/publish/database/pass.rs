@@ -183,6 +183,8 @@ impl<'a> PublishPass<'a> {
             Statements::Short => self.app.begin_publishing(self.session).await?,
             Statements::Long => self.session.begin_long().await?,
         }
+        // On the heap, as all that is nested deeply here: the stack of a thread is small.
+        let work = Box::pin(work);
         let work = async {
             let done = work.await?;
             match self.app.still_has_lease(self.session).await? {

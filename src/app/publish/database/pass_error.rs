@@ -1,6 +1,6 @@
 //! Why a pass ended before everything was published.
 
-use crate::app::publish::AttemptFailure;
+use crate::app::publish::{AttemptFailure, FailureKind};
 use crate::postgres::DatabaseError;
 use crate::store::StoreError;
 
@@ -13,6 +13,10 @@ pub(super) enum PassError {
     Refused(String),
     /// It does not let the tables of some streams be as they should; the others are published.
     Streams(String),
+    /// It waited too long for others.
+    Busy(String),
+    /// Tables are to be changed, which is done alone.
+    Differs,
     /// Another publisher has written the row of the source: the next attempt finds out which.
     Overtaken,
     /// Another mirror publishes the source.
@@ -35,30 +39,29 @@ impl From<StoreError> for PassError {
 impl From<DatabaseError> for PassError {
     fn from(error: DatabaseError) -> Self {
         let why = error.to_string();
-        match (error.is_of_stream(), error.is_refusal()) {
-            (true, _) => Self::Streams(why),
-            (false, true) => Self::Refused(why),
-            (false, false) => Self::Lost(why),
+        match error {
+            DatabaseError::Differs => Self::Differs,
+            _ if error.is_of_stream() => Self::Streams(why),
+            _ if error.is_busy() => Self::Busy(why),
+            _ if error.is_refusal() || error.is_of_this_side() => Self::Refused(why),
+            _ => Self::Lost(why),
         }
     }
 }
 
 impl From<PassError> for AttemptFailure {
     fn from(failure: PassError) -> Self {
-        let is_partial = matches!(failure, PassError::Streams(_));
-        let (why, claimed_by) = match failure {
-            PassError::Store(error) => (error.to_string(), None),
-            PassError::Refused(why) | PassError::Lost(why) | PassError::Streams(why) => (why, None),
-            PassError::Overtaken => {
-                let why = "another publisher published the source meanwhile";
-                (why.to_owned(), None)
-            }
-            PassError::Claimed { by, why } => (why, Some(by)),
+        let overtaken = || "another publisher published the source meanwhile".to_owned();
+        let (kind, why) = match failure {
+            PassError::Store(error) => (FailureKind::Lasting, error.to_string()),
+            PassError::Refused(why) => (FailureKind::Lasting, why),
+            PassError::Streams(why) => (FailureKind::SomeStreams, why),
+            PassError::Busy(why) => (FailureKind::Busy, why),
+            PassError::Differs => (FailureKind::Busy, DatabaseError::Differs.to_string()),
+            PassError::Overtaken => (FailureKind::Busy, overtaken()),
+            PassError::Claimed { by, why } => (FailureKind::Claimed(by), why),
+            PassError::Lost(why) => (FailureKind::Lost, why),
         };
-        Self {
-            why,
-            claimed_by,
-            is_partial,
-        }
+        Self { kind, why }
     }
 }
