@@ -14,7 +14,7 @@ use crate::http::deadline::within;
 
 /// What the server lets a statement take, and a transaction stand idle: a publisher that was stopped must not hold locks for
 /// ever (decision 0065).
-const SERVER: Duration = Duration::from_secs(60);
+pub const TRANSACTION: Duration = Duration::from_secs(60);
 
 /// What the server lets a statement wait for a lock.
 const LOCK: Duration = Duration::from_secs(10);
@@ -76,28 +76,23 @@ impl DatabaseSession {
         self.client.is_closed()
     }
 
-    /// Begins a transaction.
+    /// Begins a transaction whose statements may take, wait for a lock and stand idle no longer than this.
     ///
     /// # Errors
     /// When the database refuses it or does not answer; the same holds for all below.
-    pub async fn begin(&self) -> Result<(), DatabaseError> {
-        self.batch(&begin("", SERVER)).await
-    }
-
-    /// Begins a transaction whose statements may take, wait for a lock and stand idle no longer than this.
     pub async fn begin_within(&self, limit: Duration) -> Result<(), DatabaseError> {
-        self.batch(&begin("", limit)).await
+        self.batch(&begin("", limit, limit)).await
     }
 
-    /// Begins a transaction whose statements may take long.
-    pub async fn begin_long(&self) -> Result<(), DatabaseError> {
-        self.batch(&begin("", LONG)).await
+    /// Begins a transaction whose statements may take long, and that may stand idle no longer than this between them.
+    pub async fn begin_long(&self, idle: Duration) -> Result<(), DatabaseError> {
+        self.batch(&begin("", LONG, idle)).await
     }
 
     /// Begins a transaction that reads one state of the database.
     pub async fn begin_reading(&self) -> Result<(), DatabaseError> {
         let mode = " ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        self.batch(&begin(mode, SERVER)).await
+        self.batch(&begin(mode, TRANSACTION, TRANSACTION)).await
     }
 
     /// Commits. After an error it may have taken effect or do so later.
@@ -141,12 +136,12 @@ impl DatabaseSession {
     }
 }
 
-fn begin(mode: &str, statement: Duration) -> String {
+fn begin(mode: &str, statement: Duration, idle: Duration) -> String {
     format!(
         "BEGIN{mode}; SET LOCAL statement_timeout = {statement}; SET LOCAL lock_timeout = {lock}; \
-         SET LOCAL idle_in_transaction_session_timeout = {server}",
+         SET LOCAL idle_in_transaction_session_timeout = {idle}",
         statement = statement.as_millis(),
-        server = statement.min(SERVER).as_millis(),
+        idle = idle.as_millis(),
         lock = statement.min(LOCK).as_millis(),
     )
 }

@@ -19,6 +19,7 @@ use crate::postgres::cluster::SHORT;
 use crate::postgres::cluster::leases::{self, Shipped};
 use crate::postgres::cluster::pages::{self, PageBatch, SourceFile};
 use crate::postgres::random::new_revision;
+use crate::postgres::session::TRANSACTION;
 use crate::postgres::{DatabaseError, DatabaseSession};
 use crate::setup::{Setup, beside};
 use crate::store::pages::{PageHashes, PageSnapshot};
@@ -102,11 +103,11 @@ impl App {
         ))
     }
 
-    /// Begins a transaction that publishes.
-    pub async fn begin_publishing(&self, session: &DatabaseSession) -> Result<(), DatabaseError> {
+    /// What a transaction that publishes may stand idle, and its statements may take unless they change a whole table.
+    pub fn publishing_limit(&self) -> Duration {
         match &self.cluster {
-            Some(_) => session.begin_within(SHORT).await,
-            None => session.begin().await,
+            Some(_) => SHORT,
+            None => TRANSACTION,
         }
     }
 

@@ -62,15 +62,7 @@ pub async fn begin(
          WHERE l.start IS NOT NULL AND w.start IS NULL"
     );
     let gone = session.query(&gone, &[]).await?;
-    if !gone.is_empty() {
-        let gone: Vec<String> = gone.iter().map(|row| row.get(0)).collect();
-        // In a statement of its own: a worker that claims meanwhile is not in what the one above saw.
-        let free = format!(
-            "UPDATE {schema}.leases SET start = NULL, moved = clock_timestamp() WHERE start = ANY ($1)"
-        );
-        let values = [(&gone as _, Type::TEXT_ARRAY)];
-        session.execute(&free, &values).await?;
-    }
+    free(session, &schema, &starts(&gone)).await?;
     let sql = format!(
         "INSERT INTO {schema}.workers (start, host, version, configuration, began, until, load, leaving, room, waits) \
          VALUES ($1, $2, $3, $4, clock_timestamp(), clock_timestamp() + $5 * interval '1 millisecond', $6, $7, $8, $9)"
@@ -127,14 +119,37 @@ pub async fn end(
     schema: &str,
     start: &str,
 ) -> Result<(), DatabaseError> {
-    let sql = format!(
-        "WITH ended AS (DELETE FROM {schema}.workers \
-         WHERE start = $1 OR until < clock_timestamp() - interval '1 day' RETURNING start) \
-         UPDATE {schema}.leases SET start = NULL, moved = clock_timestamp() WHERE start IN (SELECT start FROM ended)",
-        schema = quote(schema)
+    let schema = quote(schema);
+    let ended = format!(
+        "SELECT start FROM {schema}.workers WHERE start = $1 OR until < clock_timestamp() - interval '1 day'"
     );
-    let freed = session.execute(&sql, &[(&start, Type::TEXT)]).await;
-    freed.map(drop)
+    let ended = session.query(&ended, &[(&start, Type::TEXT)]).await?;
+    let ended = starts(&ended);
+    free(session, &schema, &ended).await?;
+    let delete = format!("DELETE FROM {schema}.workers WHERE start = ANY ($1)");
+    let values = [(&ended as _, Type::TEXT_ARRAY)];
+    session.execute(&delete, &values).await.map(drop)
+}
+
+fn starts(rows: &[Row]) -> Vec<String> {
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Frees the sources of workers that are gone. What `starts` was read by must be a statement of its own: a worker that joins and claims
+/// meanwhile is not in what that one saw.
+async fn free(
+    session: &DatabaseSession,
+    schema: &str,
+    starts: &[String],
+) -> Result<(), DatabaseError> {
+    if starts.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "UPDATE {schema}.leases SET start = NULL, moved = clock_timestamp() WHERE start = ANY ($1)"
+    );
+    let values = [(&starts as _, Type::TEXT_ARRAY)];
+    session.execute(&sql, &values).await.map(drop)
 }
 
 /// The workers that live.

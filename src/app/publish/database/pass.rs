@@ -179,9 +179,10 @@ impl<'a> PublishPass<'a> {
         statements: Statements,
         work: impl Future<Output = Result<T, PassError>>,
     ) -> Result<T, PassError> {
+        let limit = self.app.publishing_limit();
         match statements {
-            Statements::Short => self.app.begin_publishing(self.session).await?,
-            Statements::Long => self.session.begin_long().await?,
+            Statements::Short => self.session.begin_within(limit).await?,
+            Statements::Long => self.session.begin_long(limit).await?,
         }
         // On the heap, as all that is nested deeply here: the stack of a thread is small.
         let work = Box::pin(work);
