@@ -3,6 +3,8 @@
 //! The only request with a token that does not read. It is sent only to the server that issued the token,
 //! even after the configuration has changed.
 
+use std::time::Duration;
+
 use reqwest::Url;
 use secrecy::ExposeSecret as _;
 
@@ -80,7 +82,7 @@ impl Endpoint {
         };
         let form = vec![("token", token.expose_secret()), ("token_type_hint", hint)];
         let (headers, content) = authenticated(&self.spec, form, TokenBody::Form)?;
-        let (status, ..) = self.send(url, headers, content, None).await?;
+        let (status, ..) = self.send(url, headers, content, None, Duration::ZERO).await?;
         match status {
             200..=299 => Ok(()),
             status if is_transient(status) => Err(HttpErrorKind::Unavailable(status, None)),

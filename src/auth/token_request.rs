@@ -1,5 +1,7 @@
 //! One POST to a token endpoint. Follows no redirect and retries nothing.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
@@ -218,7 +220,13 @@ impl Endpoint {
                 .map(|(name, value)| (*name, value.expose_secret())),
         );
         let (headers, content) = authenticated(&self.spec, form, rules.body.unwrap_or_default())?;
-        let (status, headers, body) = self.send(&address, headers, content, gate).await?;
+        // An unread response to a token that can be used once is a lost token.
+        let grace = match request.sent() {
+            Sent::Token => self.timeouts.grace,
+            Sent::Nothing | Sent::Password => Duration::ZERO,
+        };
+        let post = self.send(&address, headers, content, gate, grace);
+        let (status, headers, body) = post.await?;
         let failed = |body: &[u8]| {
             let target = headers.get("location").and_then(|to| address.join(to).ok());
             let answer = TokenReply {
@@ -292,17 +300,19 @@ impl Endpoint {
         mut headers: HeaderMap,
         content: Vec<u8>,
         gate: Option<&SendGate>,
+        grace: Duration,
     ) -> Result<(u16, Headers, Result<Vec<u8>, HttpErrorKind>), HttpErrorKind> {
         if let Some(authorization) = headers.get_mut(AUTHORIZATION) {
             authorization.set_sensitive(true);
         }
         let limit = gate.map_or(Some(self.timeouts.token), SendGate::time_left);
-        let limit = limit.unwrap_or_default().min(self.timeouts.token);
+        // Nothing was sent.
+        let limit = limit.ok_or(HttpErrorKind::Cut)?.min(self.timeouts.token);
         let content = match gate {
             Some(gate) => gate.body(content),
             None => content.into(),
         };
-        let mut deadline = Deadline::start(&self.timeouts, limit);
+        let mut deadline = Deadline::start(&self.timeouts, limit).with_grace(grace);
         let post = self.client.post(address.clone());
         let post = post.headers(headers).body(content);
         let sending = client::send(post, &self.host, &self.timeouts);

@@ -23,6 +23,10 @@ pub(crate) struct Deadline {
     timeouts: Timeouts,
     window_end: Instant,
     window_bytes: u64,
+    /// How long what has arrived is still read after a limit.
+    grace: Duration,
+    /// The end of the grace; there is no other limit any more.
+    last: Option<Instant>,
 }
 
 impl Deadline {
@@ -35,7 +39,16 @@ impl Deadline {
             timeouts: *timeouts,
             window_end,
             window_bytes: 0,
+            grace: Duration::ZERO,
+            last: None,
         }
+    }
+
+    /// Reads for this long after a limit what has arrived by then: when this program was stopped, or the machine slept, the timer
+    /// and the response are ready at the same time.
+    pub fn with_grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
     }
 
     /// Waits for the response headers; the pace of the body is measured from then.
@@ -48,9 +61,14 @@ impl Deadline {
         } else {
             (self.whole, Slow::Whole)
         };
-        let response = tokio::time::timeout_at(self.started + limit, response)
-            .await
-            .map_err(|_| HttpErrorKind::TooSlow(slow, limit))?;
+        let mut response = std::pin::pin!(response);
+        let mut timer = self.started + limit;
+        let response = loop {
+            match tokio::time::timeout_at(timer, response.as_mut()).await {
+                Ok(response) => break response,
+                Err(_) => timer = self.exceeded(HttpErrorKind::TooSlow(slow, limit))?,
+            }
+        };
         self.window_end = Instant::now() + self.timeouts.pace_after + self.timeouts.pace_window;
         Ok(response)
     }
@@ -67,7 +85,8 @@ impl Deadline {
         let end = self.started + self.whole;
         let mut next = std::pin::pin!(next);
         loop {
-            let timer = silent.min(end).min(self.window_end);
+            let limit = silent.min(end).min(self.window_end);
+            let timer = self.last.unwrap_or(limit);
             if let Ok(chunk) = tokio::time::timeout_at(timer, next.as_mut()).await {
                 let received = size(&chunk);
                 self.window_bytes += received as u64;
@@ -76,11 +95,18 @@ impl Deadline {
                 }
                 return Ok(chunk);
             }
-            if timer == silent {
-                return Err(HttpErrorKind::TooSlow(Slow::Idle, self.timeouts.idle));
+            if limit == silent {
+                self.exceeded(HttpErrorKind::TooSlow(Slow::Idle, self.timeouts.idle))?;
             }
             self.check(end)?;
         }
+    }
+
+    /// A limit has passed: the end of the grace, or the error after it.
+    fn exceeded(&mut self, error: HttpErrorKind) -> Result<Instant, HttpErrorKind> {
+        let now = Instant::now();
+        let last = *self.last.get_or_insert(now + self.grace);
+        if now >= last { Err(error) } else { Ok(last) }
     }
 
     /// Moves all limits, because the program did something else meanwhile.
@@ -92,19 +118,55 @@ impl Deadline {
     /// Also runs after each chunk: when data is always ready, the timer never fires.
     fn check(&mut self, end: Instant) -> Result<(), HttpErrorKind> {
         let now = Instant::now();
-        if now >= end {
-            return Err(HttpErrorKind::TooSlow(Slow::Whole, self.whole));
+        if now >= end || self.last.is_some() {
+            let slow = HttpErrorKind::TooSlow(Slow::Whole, self.whole);
+            return self.exceeded(slow).map(drop);
         }
         if now >= self.window_end {
             if self.window_bytes < self.timeouts.pace_bytes {
-                return Err(HttpErrorKind::TooSlow(
-                    Slow::Pace,
-                    self.timeouts.pace_window,
-                ));
+                let slow = HttpErrorKind::TooSlow(Slow::Pace, self.timeouts.pace_window);
+                return self.exceeded(slow).map(drop);
             }
             self.window_end = now + self.timeouts.pace_window;
             self.window_bytes = 0;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(30);
+    const GRACE: Duration = Duration::from_secs(5);
+
+    /// The headers and three chunks of a body, each after this many seconds.
+    async fn read(grace: Duration, waits: [u64; 4]) -> Result<(), HttpErrorKind> {
+        let mut deadline = Deadline::start(&Timeouts::default(), LIMIT).with_grace(grace);
+        let after = |wait| sleep(Duration::from_secs(wait));
+        deadline.first_byte(after(waits[0])).await?;
+        for wait in &waits[1..] {
+            deadline.chunk(after(*wait), |()| 1).await?;
+        }
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_arrives_within_the_grace_is_read_and_nothing_later() {
+        for (name, waits, without, with) in [
+            ("in time", [29, 0, 0, 0], true, true),
+            ("the headers", [34, 0, 0, 0], false, true),
+            ("the body", [20, 5, 9, 0], false, true),
+            ("all", [32, 1, 1, 0], false, true),
+            ("headers too late", [36, 0, 0, 0], false, false),
+            ("body too late", [34, 0, 0, 2], false, false),
+            ("one byte after the other", [29, 2, 2, 4], false, false),
+        ] {
+            assert_eq!(read(Duration::ZERO, waits).await.is_ok(), without, "{name}");
+            assert_eq!(read(GRACE, waits).await.is_ok(), with, "{name}");
+        }
     }
 }

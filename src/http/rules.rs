@@ -83,6 +83,8 @@ pub struct Timeouts {
     pub pace_bytes: u64,
     /// A whole token request.
     pub token: Duration,
+    /// How long after a limit the response to a token that can be used once is still read, because it would be lost.
+    pub grace: Duration,
 }
 
 impl Default for Timeouts {
@@ -97,6 +99,7 @@ impl Default for Timeouts {
             pace_window: seconds(30),
             pace_bytes: 30 * 1024,
             token: seconds(30),
+            grace: seconds(5),
         }
     }
 }

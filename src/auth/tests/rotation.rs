@@ -303,6 +303,7 @@ async fn a_refresh_whose_fate_is_unknown_is_not_repeated_in_the_run() {
             &world.clock.clock(),
             Timeouts {
                 token: Duration::from_millis(250),
+                grace: Duration::ZERO,
                 ..slow()
             },
         );
@@ -363,6 +364,27 @@ async fn a_caller_that_is_stopped_does_not_lose_a_rotated_token() {
         .expect("the request went on without its caller");
     assert_eq!(world.kept().0, "r2");
     assert_eq!(server.received_requests().await.expect("recorded").len(), 1);
+}
+
+/// As after a stop of this program: the time is over before the answer can be read.
+#[tokio::test]
+async fn an_answer_that_has_arrived_is_not_given_up_for_its_limit() {
+    for (grace, is_ok) in [(slow().grace, true), (Duration::ZERO, false)] {
+        let world = World::new().await;
+        let grant = Grant::RefreshToken {
+            spec: spec(&format!("{}/token", world.server.uri())),
+            seed: Some("r1".into()),
+        };
+        let over = Timeouts {
+            token: Duration::ZERO,
+            grace,
+            ..slow()
+        };
+        let manager = manager_with(grant, &world.vault, &world.clock.clock(), over);
+        assert_eq!(manager.access().await.is_ok(), is_ok, "{grace:?}");
+        let is_kept = world.vault.with(|memory| memory.kept.is_some());
+        assert_eq!(is_kept, is_ok, "{grace:?}");
+    }
 }
 
 /// Servers have refused good tokens for a moment. The token that was issued here is sent once more, and later again.
