@@ -38,7 +38,7 @@ impl GrantStores {
                 grants: tokens,
             });
         }
-        let vault_store = Arc::new(VaultStore(Arc::clone(vault)));
+        let vault_store = Arc::new(VaultStore::new(Arc::clone(vault)));
         Ok(Self {
             grants: vault_store.clone(),
             day_count: vault_store,
@@ -62,7 +62,7 @@ pub(super) fn grants_of_command(
         return Ok(tokens);
     }
     let vault = Vault::open(&folders.vault(setup), vault_keys)?;
-    Ok(Arc::new(VaultStore(Arc::new(vault))))
+    Ok(Arc::new(VaultStore::new(Arc::new(vault))))
 }
 
 /// What is kept of the sign-in of each source, without a secret: in a cluster that of its database. Needs no key.

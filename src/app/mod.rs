@@ -549,7 +549,7 @@ impl App {
             return Ok(());
         };
         let (vault, grants) = (
-            VaultStore(Arc::clone(&self.vault)),
+            VaultStore::new(Arc::clone(&self.vault)),
             Arc::clone(&self.grants),
         );
         let source = link.source.clone();
@@ -565,13 +565,26 @@ impl App {
         blocking(bring).await
     }
 
+    /// Whether a token request is under way, or what one has brought is not stored yet.
+    pub fn has_token_request(&self) -> bool {
+        !self.grants.is_settled()
+    }
+
     /// Waits until no token request is under way and all that one has brought is stored, or until this time has passed. A process
     /// that ends sooner may lose a refresh token (cluster-protocol.md 3 rule 17).
     pub async fn settle_tokens(&self, limit: Duration) -> bool {
         let end = self.clock.running().saturating_add(limit);
-        while !self.grants.is_settled() {
+        let mut is_reported = false;
+        while self.has_token_request() {
             if self.clock.running() >= end {
+                tracing::warn!(
+                    "a token request has not ended; if its answer is lost, the source may need a sign-in"
+                );
                 return false;
+            }
+            if !std::mem::replace(&mut is_reported, true) {
+                let limit = limit.as_secs();
+                tracing::info!("waiting for the answer to a token request, for {limit} s at most");
             }
             self.clock.sleep(SETTLE_POLL).await;
         }

@@ -1,10 +1,11 @@
 //! Implements the storage traits of `auth` and `http` with the vault of `store`: grants, and the daily count of requests.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::auth::{GrantStore, Intended, RefreshIntent, VaultError};
 use crate::http::DayCount;
-use crate::model::{KeptGrant, KeptRefusal, SourceName};
+use crate::model::{KeptGrant, KeptRefusal, RequestEnd, SourceName};
 use crate::setup::files::{Secrets, StoreConfig};
 use crate::store::vault::{Keys, VaultKey};
 use crate::store::{StoreError, Vault};
@@ -24,7 +25,23 @@ pub fn keys(config: &StoreConfig, secrets: &Secrets) -> Result<Keys, StoreError>
 }
 
 /// The vault, as `auth` and `http` use it.
-pub struct VaultStore(pub Arc<Vault>);
+pub struct VaultStore {
+    vault: Arc<Vault>,
+    /// Sources with a token request whose end is to be stored.
+    requests: Mutex<BTreeSet<SourceName>>,
+}
+
+impl VaultStore {
+    /// The store on this vault.
+    pub fn new(vault: Arc<Vault>) -> Self {
+        let requests = Mutex::default();
+        Self { vault, requests }
+    }
+
+    fn requests(&self) -> MutexGuard<'_, BTreeSet<SourceName>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 fn failed(error: StoreError) -> VaultError {
     VaultError {
@@ -35,7 +52,7 @@ fn failed(error: StoreError) -> VaultError {
 
 impl GrantStore for VaultStore {
     fn load(&self, source: &SourceName) -> Result<Option<KeptGrant>, VaultError> {
-        self.0.load(source).map_err(failed)
+        self.vault.load(source).map_err(failed)
     }
 
     fn intend(
@@ -43,20 +60,34 @@ impl GrantStore for VaultStore {
         source: &SourceName,
         refresh: RefreshIntent<'_>,
     ) -> Result<Intended, VaultError> {
-        let stored = self.0.intend(source, refresh.token, refresh.at);
-        stored.map(|()| Intended::Send(None)).map_err(failed)
+        let stored = self.vault.intend(source, refresh.token, refresh.at);
+        stored.map_err(failed)?;
+        self.requests().insert(source.clone());
+        Ok(Intended::Send(None))
+    }
+
+    fn ended(&self, source: &SourceName, _: RequestEnd) -> Result<bool, VaultError> {
+        self.requests().remove(source);
+        Ok(false)
+    }
+
+    fn is_settled(&self) -> bool {
+        self.requests().is_empty()
     }
 
     fn forget(&self, source: &SourceName) -> Result<(), VaultError> {
-        self.0.forget(source).map(drop).map_err(failed)
+        self.vault.forget(source).map(drop).map_err(failed)
     }
 
     fn keep(&self, source: &SourceName, grant: &KeptGrant) -> Result<(), VaultError> {
-        self.0.keep(source, grant).map_err(failed)
+        let stored = self.vault.keep(source, grant);
+        // Only now: the end of the program waits for it.
+        self.requests().remove(source);
+        stored.map_err(failed)
     }
 
     fn proven(&self, source: &SourceName) -> Result<(), VaultError> {
-        self.0.proven(source).map_err(failed)
+        self.vault.proven(source).map_err(failed)
     }
 
     fn refusal(
@@ -64,7 +95,7 @@ impl GrantStore for VaultStore {
         source: &SourceName,
         credential: &str,
     ) -> Result<Option<KeptRefusal>, VaultError> {
-        self.0.refusal(source, credential).map_err(failed)
+        self.vault.refusal(source, credential).map_err(failed)
     }
 
     fn note_refusal(
@@ -74,14 +105,14 @@ impl GrantStore for VaultStore {
         refusal: Option<KeptRefusal>,
     ) -> Result<(), VaultError> {
         match refusal {
-            Some(refusal) => self.0.note_refusal(source, credential, refusal),
-            None => self.0.lift_refusal(source).map(drop),
+            Some(refusal) => self.vault.note_refusal(source, credential, refusal),
+            None => self.vault.lift_refusal(source).map(drop),
         }
         .map_err(failed)
     }
 
     fn lock(&self, source: &SourceName) -> Result<Box<dyn Send>, VaultError> {
-        self.0
+        self.vault
             .lock(source)
             .map(|lock| Box::new(lock) as Box<dyn Send>)
             .map_err(failed)
@@ -90,7 +121,7 @@ impl GrantStore for VaultStore {
 
 impl DayCount for VaultStore {
     fn add(&self, source: &SourceName, day: &str, _: u32) -> Result<u32, String> {
-        self.0
+        self.vault
             .count(source, day, 1)
             .map_err(|error| error.to_string())
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::exit::Exit;
 use super::mirror_daemon::MirrorDaemon;
 use super::start;
+use super::stop::LAST_TOKEN;
 use crate::app::{App, DaemonEngine};
 use crate::clock::Clock;
 use crate::daemon::{self, Changes, ControlHandle, Event, RunNow, StatusPublisher};
@@ -54,7 +55,7 @@ pub async fn serve(
     };
     let reload = Arc::clone(&control.reload);
     let daemon = MirrorDaemon {
-        engine: DaemonEngine::new(app, folders.clone(), overlay, loaded),
+        engine: DaemonEngine::new(Arc::clone(&app), folders.clone(), overlay, loaded),
         publisher: Arc::new(publisher),
         control: control.clone(),
         folder,
@@ -67,6 +68,7 @@ pub async fn serve(
         () = daemon::forward_signals(&control) => Ok(()),
         () = changes.follow(clock, reload) => Ok(()),
     };
+    app.settle_tokens(LAST_TOKEN).await;
     tracing::info!("rollbook stopped");
     ended
 }

@@ -1,7 +1,11 @@
 //! Ctrl-C, SIGTERM and a closed terminal, for commands that run jobs or wait for one.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
 
 /// A token that SIGINT, SIGTERM and SIGHUP cancel. A SIGHUP that is ignored, as after `nohup`, stays so.
 ///
@@ -20,6 +24,21 @@ pub fn stop_on_signal() -> CancellationToken {
         });
     }
     stop
+}
+
+/// How long the end of the program waits for the answer to a token request, which would be lost with it. With what else a stop of the
+/// daemon waits for it is less than `TimeoutStopSec=` of its unit.
+pub const LAST_TOKEN: Duration = Duration::from_secs(15);
+
+/// Waits that long at the end of a command that ran jobs.
+pub async fn settle_tokens(app: &App) {
+    if app.has_token_request() {
+        anstream::eprintln!(
+            "rollbook: waiting for the answer to a token request, which would be lost; {} s at most",
+            LAST_TOKEN.as_secs()
+        );
+        app.settle_tokens(LAST_TOKEN).await;
+    }
 }
 
 /// Whether this process was started with SIGHUP ignored: the lowest bit of `SigIgn` in `/proc/self/status`.

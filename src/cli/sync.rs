@@ -11,7 +11,7 @@ use super::follow::follow;
 use super::held_rows::{self, HeldRowsOptions};
 use super::mirror_access::MirrorAccess;
 use super::progress::Bars;
-use super::stop::stop_on_signal;
+use super::stop::{settle_tokens, stop_on_signal};
 use super::table::{blocks, wrap};
 use super::{left_out, out, run_lines, runs, start};
 use crate::app::{AdminRequest, AdminResponse, App, HookRetry, PublishWhen, known_job};
@@ -220,6 +220,7 @@ pub async fn run_all(
             anstream::eprintln!("rollbook: {problem}");
         }
     }
+    settle_tokens(app).await;
     reports.into_iter().map(|(_, report)| report).collect()
 }
 

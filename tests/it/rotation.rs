@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Url;
 use rollbook::app::VaultStore;
@@ -29,6 +29,7 @@ use tempfile::TempDir;
 use crate::installation::{Finished, Installation, NO_TICK, Running};
 use crate::people::users;
 use crate::rotating::{Reuse, Rotating, Step, refresh_token};
+use crate::server::WAIT_LIMIT;
 
 /// Rounds in which two token managers, and two processes, need a token at once.
 const ROUNDS: usize = 1000;
@@ -42,7 +43,7 @@ pub fn quick_folder() -> TempDir {
 }
 
 fn vault_store(folder: &Path) -> VaultStore {
-    VaultStore(Arc::new(
+    VaultStore::new(Arc::new(
         Vault::open(folder, Keys::None).expect("the vault opens"),
     ))
 }
@@ -414,6 +415,50 @@ fn a_kill_right_after_the_response_never_locks_the_school_out() {
             requests.len() <= 2 && requests.iter().all(|(_, taken)| *taken),
             "round {round}: {requests:?}"
         );
+    }
+}
+
+/// What the vendor has answered, or is about to, is not lost with the run that asked for it.
+#[test]
+fn a_stop_waits_for_the_answer_to_a_token_request() {
+    for (name, signal) in [("sync", "INT"), ("sync", "TERM"), ("run", "TERM")] {
+        let server = Rotating::start(Reuse::EndsAll, users(20));
+        let installation = installation(&server);
+        installation.sync().assert_ok("signed in");
+        server.expire(1);
+        server.token_requests();
+        server.hold(Step::BeforeAnswering);
+        let running = start(&installation, &[name]);
+        let mut asking = None;
+        if name == "run" {
+            until_logged(&running, "ready");
+            asking = Some(start(&installation, &["sync"]));
+        }
+        server.until_blocked();
+        running.signal(signal);
+        until_logged(&running, "waiting for the answer to a token request");
+        server.release();
+        running.end();
+        drop(asking.map(Running::end));
+        let runs = installation.run(&["runs", "--json"]).out;
+        assert!(runs.contains("\"interrupted\""), "{name} {signal}: {runs}");
+        installation
+            .sync()
+            .assert_ok("with the token of the run that was stopped");
+        assert_eq!(
+            server.token_requests(),
+            [(Some(1), true)],
+            "{name} {signal}"
+        );
+        assert!(server.is_alive(), "{name} {signal}");
+    }
+}
+
+fn until_logged(running: &Running, line: &str) {
+    let started = Instant::now();
+    while !running.log().contains(line) {
+        assert!(started.elapsed() < WAIT_LIMIT, "{line}: {}", running.log());
+        std::thread::yield_now();
     }
 }
 

@@ -100,7 +100,7 @@ impl ClusterTokens {
         clock: Clock,
     ) -> Arc<Self> {
         let worker = LeaseHolder {
-            local: VaultStore(Arc::clone(&vault)),
+            local: VaultStore::new(Arc::clone(&vault)),
             lease,
         };
         Self::new(database, TokenKeys::Vault(vault), clock, Some(worker))
