@@ -178,6 +178,8 @@ pub enum Intended {
     Wait(Duration),
     /// The end of an earlier refresh is not known, and nothing is sent until a person says so.
     Open,
+    /// Nothing is sent now. The reason fits after "because".
+    Not(&'static str),
 }
 
 /// Keeps grants. All methods but `signed_in` and `is_settled` may block and are called on blocking threads.

@@ -82,7 +82,9 @@ impl Endpoint {
         };
         let form = vec![("token", token.expose_secret()), ("token_type_hint", hint)];
         let (headers, content) = authenticated(&self.spec, form, TokenBody::Form)?;
-        let (status, ..) = self.send(url, headers, content, None, Duration::ZERO).await?;
+        let (status, ..) = self
+            .send(url, headers, content, None, Duration::ZERO)
+            .await?;
         match status {
             200..=299 => Ok(()),
             status if is_transient(status) => Err(HttpErrorKind::Unavailable(status, None)),

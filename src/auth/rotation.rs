@@ -30,6 +30,8 @@ const SECOND_ASKING: Duration = Duration::from_secs(2);
 
 /// How long the end of another refresh is awaited at most: longer than it may take to end and to be stored.
 const LONGEST_WAIT: Duration = Duration::from_secs(2 * 60);
+/// After this part of it the log says so.
+const REPORTED_WAIT: Duration = Duration::from_secs(10);
 const SHORTEST_NAP: Duration = Duration::from_millis(500);
 const LONGEST_NAP: Duration = Duration::from_secs(2);
 
@@ -144,17 +146,17 @@ impl RefreshChain {
                     .await;
             }
             match outcome {
-                Err(kind) if is_invalid(&kind) => {
-                    let fingerprint = KeptGrant::fingerprint(&candidate.token);
-                    self.rejected.push((fingerprint, clock.running()));
-                }
+                Err(kind) if is_invalid(&kind) => self.reject(&candidate, clock),
                 Ok(Spent::Token(token)) => return Ok(self.handed_out(token)),
                 Ok(Spent::Wait(wait)) if waited < LONGEST_WAIT => {
                     let nap = wait.clamp(SHORTEST_NAP, LONGEST_NAP);
                     clock.sleep(nap).await;
+                    if waited < REPORTED_WAIT && waited + nap >= REPORTED_WAIT {
+                        tracing::info!(source = %source, "another refresh of the source's tokens has not ended yet; waiting for its answer");
+                    }
                     waited += nap;
                 }
-                Ok(Spent::Wait(_)) => return Err(waits_for_another()),
+                Ok(Spent::Wait(_)) => return Err(AWAITS_ANOTHER),
                 Err(kind) => return Err(kind),
             }
         }
@@ -165,6 +167,11 @@ impl RefreshChain {
     /// it again harms nothing: the server holds it for invalid already.
     fn is_doubtful(&self, candidate: &RefreshCandidate) -> bool {
         self.in_use.is_some() && candidate.is_newest
+    }
+
+    fn reject(&mut self, candidate: &RefreshCandidate, clock: &Clock) {
+        let fingerprint = KeptGrant::fingerprint(&candidate.token);
+        self.rejected.push((fingerprint, clock.running()));
     }
 
     fn handed_out(&mut self, token: Token) -> Token {
@@ -273,6 +280,7 @@ impl RefreshChain {
             Intended::Use(kept) => return self.still_valid(&kept, clock).map(Spent::Token),
             Intended::Wait(wait) => return Ok(Spent::Wait(wait)),
             Intended::Open => return Err(HttpErrorKind::RefreshOpen(source.clone())),
+            Intended::Not(reason) => return Err(HttpErrorKind::NotRefreshed(reason)),
         };
         let request = TokenRequest::Refresh(&candidate.token);
         let outcome = endpoint
@@ -289,13 +297,18 @@ impl RefreshChain {
                     RequestEnd::NotSent
                         if matches!(kind, HttpErrorKind::Cut | HttpErrorKind::TooSlow(..)) =>
                     {
-                        too_late()
+                        TOO_LATE
                     }
                     _ => self.after_failure(kind, &endpoint.host, clock),
                 };
                 let note =
                     move |vault: &dyn GrantStore, source: &SourceName| vault.ended(source, end);
                 return Err(match in_vault(vault, source, note).await? {
+                    // Nothing may be sent again, so it is not doubted.
+                    true if is_invalid(&kind) => {
+                        self.reject(candidate, clock);
+                        HttpErrorKind::SignInNeeded(None)
+                    }
                     true => HttpErrorKind::RefreshOpen(source.clone()),
                     false => kind,
                 });
@@ -337,9 +350,9 @@ impl RefreshChain {
 
     /// The access token of another refresh, unless it is the one that is to be replaced: that one is used as long as it is valid.
     fn still_valid(&self, kept: &KeptGrant, clock: &Clock) -> Result<Token, HttpErrorKind> {
-        let token = kept_token(kept, clock).ok_or_else(waits_for_another)?;
+        let token = kept_token(kept, clock).ok_or(AWAITS_ANOTHER)?;
         match self.in_use == Some(KeptGrant::fingerprint(&token.access)) {
-            true => Err(waits_for_another()),
+            true => Err(AWAITS_ANOTHER),
             false => Ok(token),
         }
     }
@@ -414,13 +427,14 @@ fn end_of(kind: &HttpErrorKind) -> RequestEnd {
     }
 }
 
-fn waits_for_another() -> HttpErrorKind {
-    HttpErrorKind::Vault("another refresh of this source's tokens has not ended yet".to_owned())
-}
+const AWAITS_ANOTHER: HttpErrorKind = HttpErrorKind::NotRefreshed(
+    "another refresh of this source's tokens has not ended yet; the next run uses its answer, or is parked when none can come any more",
+);
 
-fn too_late() -> HttpErrorKind {
-    HttpErrorKind::Vault("it became too late to send the refresh token".to_owned())
-}
+const TOO_LATE: HttpErrorKind = HttpErrorKind::NotRefreshed(
+    "it became too late to send the refresh token: too little was left of the lease, or of the time that a request may take; \
+     the next run tries again",
+);
 
 async fn in_vault<T: Send + 'static>(
     vault: &Arc<dyn GrantStore>,

@@ -441,6 +441,7 @@ fn is_sent(kind: &HttpErrorKind) -> bool {
         HttpErrorKind::Setup(_)
             | HttpErrorKind::SignInNeeded(_)
             | HttpErrorKind::PasswordRests(_)
+            | HttpErrorKind::NotRefreshed(_)
             | HttpErrorKind::Vault(_)
             | HttpErrorKind::VaultShut(_)
     )

@@ -59,6 +59,9 @@ pub enum IntentStep {
     Store,
     /// Close it, if the row still has the generation and the intent our claim.
     Close,
+    /// It stays open, and no answer is waited for any more: the request has ended, and the time of the one that it took the place of was
+    /// over before (cluster-protocol.md 5 rule 22, 6 rule 28).
+    Expire,
     /// It stays open, for this worker too (cluster-protocol.md 3 rule 17).
     Leave,
 }
@@ -102,8 +105,9 @@ impl RequestEnd {
     pub fn intent_step(self, is_resumed: bool) -> IntentStep {
         match self {
             Self::Granted => IntentStep::Store,
-            Self::NotSent | Self::Refused if !is_resumed => IntentStep::Close,
-            Self::NotSent | Self::Refused | Self::Unknown => IntentStep::Leave,
+            Self::NotSent | Self::Refused if is_resumed => IntentStep::Expire,
+            Self::NotSent | Self::Refused => IntentStep::Close,
+            Self::Unknown => IntentStep::Leave,
         }
     }
 }
@@ -156,11 +160,11 @@ mod tests {
 
     #[test]
     fn what_becomes_of_an_intent() {
-        use IntentStep::{Close, Leave, Store};
+        use IntentStep::{Close, Expire, Leave, Store};
         for (end, first, resumed) in [
             (RequestEnd::Granted, Store, Store),
-            (RequestEnd::NotSent, Close, Leave),
-            (RequestEnd::Refused, Close, Leave),
+            (RequestEnd::NotSent, Close, Expire),
+            (RequestEnd::Refused, Close, Expire),
             (RequestEnd::Unknown, Leave, Leave),
         ] {
             assert_eq!(end.intent_step(false), first, "{end:?}");

@@ -44,8 +44,8 @@ impl Deadline {
         }
     }
 
-    /// Reads for this long after a limit what has arrived by then: when this program was stopped, or the machine slept, the timer
-    /// and the response are ready at the same time.
+    /// Reads on for this long after a limit: when this program was stopped, the timer and the response are ready at the same time
+    /// (cluster-protocol.md 6 rule 27).
     pub fn with_grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self

@@ -99,6 +99,8 @@ pub enum HttpErrorKind {
     GrantUnclear,
     /// In a cluster: the end of a refresh of this source is not known, here or at another worker; nothing was sent since.
     RefreshOpen(SourceName),
+    /// In a cluster: no token was requested for now; the reason fits after "because".
+    NotRefreshed(&'static str),
     /// Too many token requests failed: when the next one is allowed, and the last failure's message.
     GrantPaused(Timestamp, String),
     /// The vault could not be read or written.
@@ -204,6 +206,7 @@ impl HttpErrorKind {
             | Self::DocumentRefused(_)
             | Self::GrantUnclear
             | Self::RefreshOpen(_)
+            | Self::NotRefreshed(_)
             | Self::GrantPaused(..)
             | Self::Vault(_)
             | Self::VaultShut(_)
@@ -256,6 +259,7 @@ impl HttpErrorKind {
             | Self::Resting(..)
             | Self::OutOfTime
             | Self::GrantUnclear
+            | Self::NotRefreshed(_)
             | Self::GrantPaused(..)
             | Self::Vault(_)
             | Self::Count(_) => Class::Transient,
@@ -389,6 +393,7 @@ impl HttpError {
                 | HttpErrorKind::Proxy(..)
                 | HttpErrorKind::Certificate(_)
                 | HttpErrorKind::DocumentRefused(_)
+                | HttpErrorKind::NotRefreshed(_)
         )
     }
 

@@ -148,6 +148,7 @@ pub(crate) fn message(failure: &HttpFailure) -> String {
              after which the vendor may demand a sign-in",
             sign_in::command(source.as_str())
         ),
+        HttpErrorKind::NotRefreshed(reason) => format!("no token was requested, because {reason}"),
         HttpErrorKind::GrantPaused(until, cause) => {
             format!(
                 "{cause}; the next token request is sent after {}",

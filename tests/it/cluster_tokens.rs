@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rollbook::app::{ClusterDatabase, ClusterDays, ClusterTokens, SourceLease};
-use rollbook::auth::{GrantStore, RefreshIntent, SignInMark};
+use rollbook::auth::{GrantStore, Intended, RefreshIntent, SignInMark};
 use rollbook::clock::{Clock, TestClock};
 use rollbook::http::{DayCount, HttpError, Session};
 use rollbook::model::{Class, KeptAccess, KeptGrant, SourceName};
@@ -386,6 +386,12 @@ async fn a_successor_that_meets_an_open_intent_sends_nothing_until_a_person_resu
     second.clock.pass(Duration::from_secs(7200));
     let error = second.page().await.expect_err("it waits, and not for ever");
     assert_eq!(error.class(), Class::Transient, "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("another refresh of this source's tokens has not ended yet; the next run"),
+        "{text}"
+    );
+    assert!(!text.contains("vault"), "{text}");
     world.pass("intent_at", 100);
     for _ in 0..3 {
         assert_parked(&second.page().await.expect_err("the end is not known"));
@@ -402,6 +408,102 @@ async fn a_successor_that_meets_an_open_intent_sends_nothing_until_a_person_resu
         .expect("the first worker had not sent it");
     assert_eq!(world.numbers(), [Some(1)]);
     assert!(!world.is_open());
+}
+
+/// It belongs to neither the run nor the lease, and the end of the worker waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_goes_on_when_its_run_and_its_lease_have_ended() {
+    let Some(world) = World::new().await else {
+        return;
+    };
+    let first = world.worker("first");
+    first.page().await.expect("signed in");
+    world.expire();
+    first.clock.pass(Duration::from_secs(7200));
+    world.vendor.hold(Step::BeforeAnswering);
+    let running = first.start_page();
+    tokio::task::block_in_place(|| world.vendor.until_blocked());
+    running.abort();
+    assert!(running.await.is_err_and(|ended| ended.is_cancelled()));
+    first.lease.end();
+    assert!(!first.store.is_settled(), "its end is awaited");
+    world.vendor.release();
+    while !first.store.is_settled() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.sql("SELECT generation FROM tokens"), [["2"]]);
+    assert!(!world.is_open());
+    let second = world.worker("second");
+    second.page().await.expect("with the token of the first");
+    assert_eq!(world.numbers(), [Some(0), Some(1)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_lost_here_is_not_waited_for() {
+    let Some(world) = World::new().await else {
+        return;
+    };
+    let first = world.worker("first");
+    first.page().await.expect("signed in");
+    world.expire();
+    first.clock.pass(Duration::from_secs(7200));
+    world.vendor.hold(Step::BeforeAnswering);
+    let running = first.start_page();
+    tokio::task::block_in_place(|| world.vendor.until_blocked());
+    tokio::task::block_in_place(|| world.vendor.drop_blocked());
+    assert_parked(&running.await.expect("no panic").expect_err("it is lost"));
+    assert_parked(&first.page().await.expect_err("it is lost"));
+    assert_eq!(first.clock.naps(), []);
+    assert!(world.is_open());
+
+    // But the vendor may not have ended with it, so it is not sent again before the others would park.
+    let resumed = first.on_store(|store| store.resume(&own())).await;
+    resumed.expect("stored");
+    let error = first.page().await.expect_err("it waits");
+    assert_eq!(error.class(), Class::Transient, "{error}");
+    assert_eq!(world.numbers(), [Some(0), Some(1)]);
+}
+
+/// What became of the first request is not known still, so the intent stays open; but no answer is waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resumed_request_that_is_refused_says_so_at_once() {
+    let Some(world) = World::new().await else {
+        return;
+    };
+    let first = world.worker("first");
+    first.page().await.expect("signed in");
+    world.expire();
+    first.clock.pass(Duration::from_secs(7200));
+    world.vendor.hold(Step::BeforeAnswering);
+    let running = first.start_page();
+    tokio::task::block_in_place(|| world.vendor.until_blocked());
+    world.pass("intent_at", 100);
+    let second = world.worker("second");
+    assert_parked(&second.page().await.expect_err("it may be used up"));
+    second
+        .on_store(|store| store.resume(&own()))
+        .await
+        .expect("stored");
+
+    let error = second.page().await.expect_err("it was used up");
+    assert!(error.is_sign_in_needed(), "{error}");
+    let error = second.page().await.expect_err("it is known");
+    assert!(error.is_sign_in_needed(), "{error}");
+    let third = world.worker("third");
+    assert_parked(&third.page().await.expect_err("it may be used up"));
+    assert_eq!(third.clock.naps(), [], "no answer is waited for");
+    assert_eq!(second.clock.naps(), []);
+    let requests = world.vendor.token_requests();
+    assert_eq!(
+        requests,
+        [(Some(0), true), (Some(1), true), (Some(1), false)]
+    );
+
+    assert!(world.is_open());
+    world.vendor.release();
+    let ended = running.await.expect("no panic");
+    ended.expect_err("the vendor has ended the grant");
+    assert!(!world.is_open(), "the late answer is stored all the same");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -611,9 +713,8 @@ async fn commands_sign_out_and_list_on_any_host() {
         let command = command.clone();
         move || command.intend(&own(), intent("hash", now))
     });
-    sent.await
-        .expect("no panic")
-        .expect_err("a command sends no refresh token");
+    let sent = sent.await.expect("no panic").expect("answered");
+    assert!(matches!(sent, Intended::Not(_)), "{sent:?}");
 
     let generation = || world.sql("SELECT generation FROM tokens");
     let before = generation();

@@ -138,7 +138,8 @@ impl Rotating {
         self.0.changed.notify_all();
     }
 
-    /// Continues without the blocked request, as a server does after its client disconnected.
+    /// Continues without the blocked request, as a server does after its client disconnected; or without the answer, as a gateway does
+    /// that gave up.
     pub fn drop_blocked(&self) {
         self.0.state().given_up = true;
         self.release();
@@ -219,7 +220,12 @@ impl Shared {
         state.current += 1;
         (state.expired, state.messages) = (false, 0);
         let number = state.current;
-        drop(self.block_at(state, Step::BeforeAnswering));
+        let mut state = self.block_at(state, Step::BeforeAnswering);
+        if std::mem::take(&mut state.given_up) {
+            self.changed.notify_all();
+            return HttpResponse::new(502, "{}");
+        }
+        drop(state);
         HttpResponse::new(
             200,
             json!({

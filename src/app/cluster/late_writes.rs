@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 
 use super::ClusterDatabase;
 use crate::clock::Clock;
+use crate::cluster::token::{GRACE, REQUEST};
 use crate::model::SourceName;
 use crate::postgres::DatabaseError;
 use crate::postgres::cluster::tokens::SealedTokens;
@@ -32,8 +33,18 @@ pub(super) struct OpenRequest {
 pub(super) struct LateWrite {
     source: SourceName,
     request: OpenRequest,
-    /// Its tokens, and when they were requested, since boot; nothing to close its intent.
-    tokens: Option<(SealedTokens, Duration)>,
+    what: RequestResult,
+}
+
+/// What has become of a request.
+#[derive(Clone)]
+enum RequestResult {
+    /// Its tokens, and when they were requested, since boot.
+    Tokens(SealedTokens, Duration),
+    /// Its intent is closed.
+    Closed,
+    /// Its intent stays open, and no answer is waited for.
+    Expired,
 }
 
 /// What became of it.
@@ -50,7 +61,7 @@ impl LateWrite {
             (
                 write.request.generation,
                 write.request.number,
-                write.tokens.is_some(),
+                std::mem::discriminant(&write.what),
             )
         };
         of(self) == of(other)
@@ -67,7 +78,7 @@ impl LateWrite {
         Self {
             source: source.clone(),
             request: request.clone(),
-            tokens: Some((tokens, requested)),
+            what: RequestResult::Tokens(tokens, requested),
         }
     }
 
@@ -76,7 +87,15 @@ impl LateWrite {
         Self {
             source: source.clone(),
             request: request.clone(),
-            tokens: None,
+            what: RequestResult::Closed,
+        }
+    }
+
+    /// That one which took the place of an open one was not sent, or was refused.
+    pub fn expire(source: &SourceName, request: &OpenRequest) -> Self {
+        Self {
+            what: RequestResult::Expired,
+            ..Self::close(source, request)
         }
     }
 }
@@ -175,8 +194,9 @@ impl LateWrites {
         let (source, request) = (write.source.as_str(), &write.request);
         let transaction = self.database.begin().await?;
         let table = transaction.tokens();
-        let is_written = match &write.tokens {
-            Some((tokens, requested)) => {
+        let intent = (request.generation, request.number);
+        let is_written = match &write.what {
+            RequestResult::Tokens(tokens, requested) => {
                 let age = self.clock.since_boot().saturating_sub(*requested);
                 let tokens = SealedTokens {
                     age,
@@ -184,9 +204,13 @@ impl LateWrites {
                 };
                 table.store(source, request.generation, &tokens).await?
             }
-            None => {
-                let intent = (request.generation, request.number);
+            RequestResult::Closed => {
                 table.close(source, intent, &request.claim).await?;
+                true
+            }
+            RequestResult::Expired => {
+                let age = REQUEST + GRACE;
+                table.expire(source, intent, &request.claim, age).await?;
                 true
             }
         };

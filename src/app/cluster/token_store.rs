@@ -76,6 +76,8 @@ struct KnownTokens {
     generation: Option<i64>,
     /// The request that was announced last and whose end was not told yet.
     open: Option<OpenRequest>,
+    /// The number of the last request that ended here without an answer: none can come any more (cluster-protocol.md 6 rule 28).
+    unanswered: Option<i64>,
     /// When the sign-in was read last, and what it was.
     mark: Option<(Duration, Option<SignInMark>)>,
 }
@@ -291,13 +293,15 @@ impl GrantStore for ClusterTokens {
         refresh: RefreshIntent<'_>,
     ) -> Result<Intended, VaultError> {
         let Some(worker) = &self.worker else {
-            return Err(refused(
-                "only the worker that has the source refreshes its tokens",
+            return Ok(Intended::Not(
+                "only the worker that has the source requests tokens in a cluster",
             ));
         };
         let left = worker.lease.left();
         if left.is_zero() {
-            return Err(refused("this worker's lease of the source has ended"));
+            return Ok(Intended::Not(
+                "the lease of this worker has ended; the worker that has the source then continues",
+            ));
         }
         let row = self.wait(self.read(source))?;
         if self.state().generation != Some(row.generation) {
@@ -319,7 +323,12 @@ impl GrantStore for ClusterTokens {
         if access.as_deref() == refresh.replaced {
             token_row.access_left = Duration::ZERO;
         }
-        let step = token_row.next_step(left, row.is_resumed);
+        let is_open = row.intent.is_some() && !row.is_resumed;
+        let is_unanswered = is_open && self.state().unanswered == Some(row.intents);
+        let step = match token_row.next_step(left, row.is_resumed) {
+            TokenStep::Wait(_) if is_unanswered => TokenStep::Park,
+            step => step,
+        };
         match (step, kept) {
             (TokenStep::UseAccess, Some(kept)) => Ok(Intended::Use(Box::new(kept))),
             (TokenStep::Refresh, _) => self.announce(worker, (source, refresh.token), &row),
@@ -329,36 +338,48 @@ impl GrantStore for ClusterTokens {
     }
 
     fn ended(&self, source: &SourceName, end: RequestEnd) -> Result<bool, VaultError> {
-        let Some(request) = self.state().open.take() else {
+        let Some(request) = self.state().open.clone() else {
             return Ok(false);
         };
-        match end.intent_step(request.is_resumed) {
-            IntentStep::Leave => Ok(true),
-            IntentStep::Store => Ok(false),
-            IntentStep::Close => {
-                if let Err(error) = self.write(LateWrite::close(source, &request)) {
-                    tracing::warn!(source = %source, %error, "could not store yet that a token was not sent; it is tried again");
-                }
-                Ok(false)
-            }
+        let step = end.intent_step(request.is_resumed);
+        let write = match step {
+            IntentStep::Leave | IntentStep::Store => None,
+            IntentStep::Close => Some(LateWrite::close(source, &request)),
+            IntentStep::Expire => Some(LateWrite::expire(source, &request)),
+        };
+        if let Some(Err(error)) = write.map(|write| self.write(write)) {
+            tracing::warn!(source = %source, %error, "could not store yet how a token request ended; it is tried again");
         }
+        let is_open = matches!(step, IntentStep::Leave | IntentStep::Expire);
+        let mut state = self.state();
+        state.open = None;
+        state.unanswered = is_open.then_some(request.number);
+        Ok(is_open)
     }
 
     fn keep(&self, source: &SourceName, grant: &KeptGrant) -> Result<(), VaultError> {
-        let request = self.state().open.take();
+        let request = self.state().open.clone();
         let request = request.ok_or_else(|| refused("no token refresh was announced"))?;
         let sealed = self.keys.seal(source, grant, age(grant, &self.clock))?;
-        let write = LateWrite::store(source, &request, sealed, &self.clock);
-        match self.write(write)? {
+        let outcome = self.write(LateWrite::store(source, &request, sealed, &self.clock));
+        // Only now: the end of this worker waits for it.
+        self.state().open = None;
+        match outcome? {
             WriteOutcome::Written => {
                 self.state().generation = Some(request.generation + 1);
                 Ok(())
             }
-            WriteOutcome::Superseded => Err(refused("newer tokens were stored meanwhile")),
+            WriteOutcome::Superseded => Err(refused(
+                "newer tokens were stored meanwhile, which the next run uses",
+            )),
         }
     }
 
-    fn keep_late(&self, source: &SourceName, _: &KeptGrant) -> Result<bool, VaultError> {
+    fn keep_late(&self, source: &SourceName, grant: &KeptGrant) -> Result<bool, VaultError> {
+        if self.state().open.is_some() {
+            // It could not be sealed.
+            return self.keep(source, grant).map(|()| true);
+        }
         self.wait(self.late.settle())?;
         let is_written = self.late.outcome() == Some(WriteOutcome::Written);
         // What was stored by now may be replaced again already; `proven` compares.

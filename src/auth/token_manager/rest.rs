@@ -66,6 +66,7 @@ impl Inner {
             | HttpErrorKind::PasswordRests(_)
             | HttpErrorKind::SignInNeeded(_)
             | HttpErrorKind::RefreshOpen(_)
+            | HttpErrorKind::NotRefreshed(_)
             | HttpErrorKind::GrantPaused(..) => return error,
             kind => {
                 state.failures = state.failures.saturating_add(1);

@@ -225,8 +225,14 @@ impl Tokens {
         let is_own = |intent: &Intent| intent.owner == worker;
         if let Some(intent) = self.intent.filter(is_own) {
             let is_resumed = intent.is_resumed && self.has(TokenRule::ResumedStaysOpen);
-            if end.intent_step(is_resumed) == IntentStep::Close || tries_again {
-                self.intent = None;
+            match end.intent_step(is_resumed) {
+                _ if tries_again => self.intent = None,
+                IntentStep::Close => self.intent = None,
+                IntentStep::Expire => {
+                    let age = Age::Over;
+                    self.intent = Some(Intent { age, ..intent });
+                }
+                IntentStep::Store | IntentStep::Leave => {}
             }
         }
         self.workers[worker] = Phase::Idle;

@@ -180,6 +180,29 @@ impl<'a> TokenTable<'a> {
         self.session.execute(&sql, &parameters).await.map(drop)
     }
 
+    /// The same, but it stays open and is that old at least, so that no answer is waited for.
+    pub async fn expire(
+        &self,
+        source: &str,
+        (generation, number): (i64, i64),
+        claim: &str,
+        age: Duration,
+    ) -> Result<(), DatabaseError> {
+        let sql = format!(
+            "UPDATE {}.tokens SET intent_at = least(intent_at, clock_timestamp() - $5 * interval '1 ms') \
+             WHERE source = $1 AND generation = $2 AND intents = $3 AND intent_claim = $4",
+            self.schema
+        );
+        let parameters = [
+            (&source as _, Type::TEXT),
+            (&generation as _, Type::INT8),
+            (&number as _, Type::INT8),
+            (&claim as _, Type::TEXT),
+            (&milliseconds(age) as _, Type::INT8),
+        ];
+        self.session.execute(&sql, &parameters).await.map(drop)
+    }
+
     /// Stores tokens and closes the intent, if the row still has the generation; whoever has the lease
     /// (cluster-protocol.md 3 rule 14). Returns whether they are stored, by this statement or an earlier one whose answer was lost.
     pub async fn store(
