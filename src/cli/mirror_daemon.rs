@@ -47,13 +47,16 @@ impl MirrorDaemon {
     ) -> Result<(), String> {
         let (own, publisher) = (Arc::new(self.engine), self.publisher);
         let engine: Arc<dyn Engine> = Arc::clone(&own) as Arc<dyn Engine>;
-        let requests = serve_requests(
-            &self.folder,
-            &self.mirror,
-            Arc::clone(&engine),
-            self.control.clone(),
-            self.clock.clone(),
-        );
+        // Before the daemon is ready: a command may follow at once.
+        let server = listen(&self.folder, &self.mirror);
+        let (handler, control) = (Arc::clone(&engine), self.control.clone());
+        let clock = self.clock.clone();
+        let requests = async {
+            match server {
+                Some(server) => server.serve(handler, &control, clock).await,
+                None => std::future::pending().await,
+            }
+        };
         let (status, wake) = (Arc::clone(&publisher), Arc::new(Notify::new()));
         let alerts = Arc::clone(&wake);
         let copy_wake = Arc::new(Notify::new());
@@ -114,22 +117,16 @@ impl MirrorDaemon {
     }
 }
 
-/// Serves sync, approve, pause, resume and reset on the control socket.
-async fn serve_requests(
-    folder: &Path,
-    mirror: &Path,
-    engine: Arc<dyn Engine>,
-    control: ControlHandle,
-    clock: Clock,
-) {
+/// The control socket, for sync, approve, pause, resume and reset.
+fn listen(folder: &Path, mirror: &Path) -> Option<ControlServer> {
     match ControlServer::listen(folder, &absolute(mirror)) {
-        Ok(server) => server.serve(engine, &control, clock).await,
+        Ok(server) => Some(server),
         Err(error) => {
             let folder = folder.display();
             tracing::warn!(
                 "could not create the control socket in {folder}, so sync, approve, pause, resume and reset cannot reach this daemon: {error}"
             );
-            std::future::pending().await
+            None
         }
     }
 }
