@@ -58,9 +58,9 @@ pub use bundles::{
 };
 #[cfg(feature = "postgres")]
 pub use cluster::{
-    ASKED, FORWARDED_COMMANDS, ForwardedCommand, HOST_OPTIONS, RequestOrigin, RequestProgram,
-    SharedSession, TransferError, answer_requests, check_forgettable, fetch_files, forget_source,
-    keep_cluster_file, put_files, survey_cluster,
+    ASKED, FORWARDED_COMMANDS, ForwardedCommand, HOST_OPTIONS, MovedSignIn, RequestOrigin,
+    RequestProgram, SharedSession, TransferError, answer_requests, check_forgettable, fetch_files,
+    forget_source, keep_cluster_file, move_out, put_files, survey_cluster,
 };
 #[cfg(feature = "postgres")]
 pub use cluster::{
@@ -540,29 +540,6 @@ impl App {
         let source = setup.sources.get(&job.source);
         let secrets = source.map_or(0, |source| self.source_fingerprint(source) & 0xfff);
         format!("{}{key}{secrets:03x}", jobs::config_fingerprint(setup, job))
-    }
-
-    /// In a cluster: brings the grant of a vault that came from a single machine to where the cluster has it.
-    #[cfg(feature = "postgres")]
-    pub async fn bring_grant(&self) -> Result<(), crate::auth::VaultError> {
-        let Some(link) = &self.cluster else {
-            return Ok(());
-        };
-        let (vault, grants) = (
-            VaultStore::new(Arc::clone(&self.vault)),
-            Arc::clone(&self.grants),
-        );
-        let source = link.source.clone();
-        let bring = move || {
-            let Some(grant) = vault.load(&source)? else {
-                return Ok(());
-            };
-            if grants.load(&source)?.is_none() {
-                grants.sign_in(&source, &grant)?;
-            }
-            vault.forget(&source)
-        };
-        blocking(bring).await
     }
 
     /// Whether a token request is under way, or what one has brought is not stored yet.

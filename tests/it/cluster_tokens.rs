@@ -38,7 +38,7 @@ fn keys() -> Keys {
     Keys::Given(VaultKey::new(&key).expect("a key"))
 }
 
-fn connect(folder: &Path, url: &str) -> Arc<ClusterDatabase> {
+pub fn connect(folder: &Path, url: &str) -> Arc<ClusterDatabase> {
     let file = folder.join("url");
     std::fs::write(&file, url).expect("written");
     std::fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("set");

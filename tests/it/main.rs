@@ -14,6 +14,7 @@ mod check_online;
 mod churn;
 mod circles;
 mod cluster;
+mod cluster_moves;
 mod cluster_tokens;
 mod combos;
 mod concurrent_jobs;

@@ -36,5 +36,7 @@ pub use serve::{ServeSource, ServedSource};
 pub use shared::WorkerShared;
 pub use survey::{keep_cluster_file, survey_cluster};
 pub use token_store::{ClusterTokens, SourceLease};
-pub use transfer::{TransferError, check_forgettable, fetch_files, forget_source, put_files};
+pub use transfer::{
+    MovedSignIn, TransferError, check_forgettable, fetch_files, forget_source, move_out, put_files,
+};
 pub use worker::{Worker, WorkerControl, WorkerLife};

@@ -142,12 +142,22 @@ impl TokenKeys {
         sealed.map(|(_, sealed)| sealed)
     }
 
-    /// Whether a sealed fingerprint is this one; one of another key is any.
-    pub fn is_fingerprint(&self, source: &SourceName, sealed: &[u8], hash: &str) -> bool {
+    /// Opens it.
+    pub fn open_fingerprint(
+        &self,
+        source: &SourceName,
+        sealed: &[u8],
+    ) -> Result<String, VaultError> {
         let opened = self.with(|keys| {
             let id = keys.id().unwrap_or_default().to_owned();
             keys.open_elsewhere(source.as_str(), INTENT, (&id, sealed))
         });
-        opened.map_or(true, |text| text.as_slice() == hash.as_bytes())
+        opened.map(|text| String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Whether a sealed fingerprint is this one; one of another key is any.
+    pub fn is_fingerprint(&self, source: &SourceName, sealed: &[u8], hash: &str) -> bool {
+        self.open_fingerprint(source, sealed)
+            .map_or(true, |text| text == hash)
     }
 }

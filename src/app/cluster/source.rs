@@ -101,9 +101,6 @@ impl HeldSource {
         let (app, unfinished) = opened.await?;
         drop(opening);
         self.worker.link(&link);
-        if let Err(error) = app.bring_grant().await {
-            tracing::warn!(source = %self.source, "the sign-in of the source's vault could not be stored in the cluster's database: {}", error.reason);
-        }
         let app = Arc::new(app);
         let ended = self.serve(folders, &app, unfinished).await;
         let is_lost = self.lost.is_cancelled();

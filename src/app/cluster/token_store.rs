@@ -480,7 +480,7 @@ impl GrantStore for ClusterTokens {
 }
 
 /// How long ago a grant was requested, by this machine's clock.
-fn age(grant: &KeptGrant, clock: &Clock) -> Duration {
+pub(super) fn age(grant: &KeptGrant, clock: &Clock) -> Duration {
     Duration::try_from(clock.now().duration_since(grant.obtained)).unwrap_or_default()
 }
 

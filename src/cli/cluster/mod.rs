@@ -31,7 +31,7 @@ pub struct ClusterOptions {
 enum ClusterAction {
     /// Show workers and sources; the exit code is 1 if a source has no worker
     Status(status::ClusterStatusOptions),
-    /// Write a source's mirror and vault to a folder
+    /// Write a source's mirror and vault to a folder, or move the source out
     Fetch(transfer::FetchOptions),
     /// Give a source the mirror and the vault of a single machine
     Put(transfer::PutOptions),
@@ -47,8 +47,8 @@ pub async fn run(folders: &Folders, options: &ClusterOptions) -> Result<(), Exit
     let access = ClusterAccess::open(folders, &setup).await?;
     match &options.action {
         ClusterAction::Status(options) => status::run(&access, &setup, options).await,
-        ClusterAction::Fetch(options) => transfer::fetch(&access, options).await,
-        ClusterAction::Put(options) => transfer::put(&access, options).await,
+        ClusterAction::Fetch(options) => transfer::fetch(&access, (folders, &setup), options).await,
+        ClusterAction::Put(options) => transfer::put(&access, (folders, &setup), options).await,
         ClusterAction::Forget(options) => transfer::forget(&access, &setup, options).await,
     }
 }

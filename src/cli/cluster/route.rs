@@ -96,7 +96,7 @@ const MEANINGS: &[(&str, CommandMeaning)] = &[
     (
         "rename",
         Refused(
-            "in a cluster a source gets its new name with its files: `rollbook cluster fetch OLD --to DIR`, `rename` there with a configuration without [cluster], then `rollbook cluster put NEW --from DIR`",
+            "in a cluster a source gets its new name with its files: `rollbook cluster fetch OLD --to DIR --move`, `rename` there with a configuration without [cluster], then `rollbook cluster put NEW --from DIR`",
         ),
     ),
     ("report", OneSource),

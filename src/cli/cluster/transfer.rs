@@ -3,14 +3,18 @@
 use std::path::PathBuf;
 
 use super::database::ClusterAccess;
-use crate::app::{TransferError, check_forgettable, fetch_files, forget_source, put_files};
+use crate::app::{
+    MovedSignIn, TransferError, check_forgettable, fetch_files, forget_source, keys, move_out,
+    put_files,
+};
 use crate::cli::exit::Exit;
-use crate::cli::out;
 use crate::cli::prompt::Prompt;
 use crate::cli::table::many;
+use crate::cli::{out, start};
 use crate::model::SourceName;
-use crate::setup::Setup;
 use crate::setup::files::StoreConfig;
+use crate::setup::{Folders, Overlay, Setup};
+use crate::store::vault::Keys;
 
 /// Options of `cluster fetch`.
 #[derive(Debug, clap::Args)]
@@ -20,6 +24,9 @@ pub struct FetchOptions {
     /// The folder; it must not have these files yet
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
+    /// Take the sign-in along, and remove the source from the cluster's database. The configuration must not have it any more
+    #[arg(long = "move")]
+    moves: bool,
 }
 
 /// Options of `cluster put`.
@@ -51,27 +58,73 @@ impl From<TransferError> for Exit {
     }
 }
 
+/// The key of the cluster.
+fn vault_keys(folders: &Folders, setup: &Setup) -> Result<Keys, Exit> {
+    let secrets = start::secrets(folders, &Overlay::default());
+    Ok(keys(&setup.config.store, &secrets)?)
+}
+
+/// Refuses a source that workers still claim.
+fn refuse_configured(setup: &Setup, source: &SourceName) -> Result<(), Exit> {
+    match setup.sources.contains_key(source) {
+        true => Err(Exit::usage(format!(
+            "the configuration has {source}: take it out of rollbook.toml on every worker first"
+        ))),
+        false => Ok(()),
+    }
+}
+
 /// Writes the files of a source.
-pub async fn fetch(access: &ClusterAccess, options: &FetchOptions) -> Result<(), Exit> {
+pub async fn fetch(
+    access: &ClusterAccess,
+    (folders, setup): (&Folders, &Setup),
+    options: &FetchOptions,
+) -> Result<(), Exit> {
     let source = &options.source;
     let mirror = options.to.join(StoreConfig::default().path);
-    fetch_files(&access.database, source, &mirror).await?;
+    let keys = vault_keys(folders, setup)?;
+    if !options.moves {
+        fetch_files(&access.database, source, &mirror, keys).await?;
+        out::text(format!(
+            "{} is a copy of the mirror of {source} as the cluster's database has it, with its vault beside it. The sign-in stays in the cluster: \
+             `--move` takes it along, out of the database.",
+            mirror.display()
+        ));
+        return Ok(());
+    }
+    refuse_configured(setup, source)?;
+    let sign_in = move_out(&access.database, source, &mirror, keys).await?;
     out::text(format!(
-        "{} is the mirror of {source} as the cluster's database has it, with its vault beside it. A machine that continues with it needs the same \
-         vault key; a sign-in stays in the cluster: `rollbook logout {source}` here, then `rollbook login {source}` there.",
-        mirror.display()
+        "{} is the mirror of {source}, with its vault beside it; the cluster's database has them no longer. A machine that continues with them needs \
+         the same vault key. {}",
+        mirror.display(),
+        match sign_in {
+            MovedSignIn::None => "There was no sign-in.".to_owned(),
+            MovedSignIn::Moved => "The sign-in is in the vault.".to_owned(),
+            MovedSignIn::Unclear => format!(
+                "The sign-in was deleted, because its token may be used up: sign in there anew, with `rollbook login {source}` or a new `refresh_token`."
+            ),
+        }
     ));
     Ok(())
 }
 
 /// Makes files the state of a source.
-pub async fn put(access: &ClusterAccess, options: &PutOptions) -> Result<(), Exit> {
+pub async fn put(
+    access: &ClusterAccess,
+    (folders, setup): (&Folders, &Setup),
+    options: &PutOptions,
+) -> Result<(), Exit> {
     let source = &options.source;
     let mirror = options.from.join(StoreConfig::default().path);
-    put_files(&access.database, source, &mirror).await?;
+    let keys = vault_keys(folders, setup)?;
+    let what = match put_files(&access.database, source, &mirror, keys).await? {
+        true => "the mirror, the vault and the sign-in",
+        false => "the mirror and the vault",
+    };
     out::text(format!(
-        "The cluster's database has the mirror and the vault of {source} now; a worker continues with them as soon as the configuration of the cluster \
-         has the source. If it signs in by browser: `rollbook login {source}`. Delete {} when the cluster works.",
+        "The cluster's database has {what} of {source} now; a worker continues with them as soon as the configuration of the cluster \
+         has the source. Delete {} when the cluster works.",
         options.from.display()
     ));
     Ok(())
@@ -84,11 +137,7 @@ pub async fn forget(
     options: &ForgetOptions,
 ) -> Result<(), Exit> {
     let source = &options.source;
-    if setup.sources.contains_key(source) {
-        return Err(Exit::usage(format!(
-            "the configuration has {source}: take it out of rollbook.toml on every worker first"
-        )));
-    }
+    refuse_configured(setup, source)?;
     check_forgettable(&access.database, source).await?;
     if !options.yes {
         let Some(prompt) = Prompt::open() else {
@@ -98,7 +147,7 @@ pub async fn forget(
         };
         let question = format!(
             "Remove the mirror, the history and the sign-in of {source} from the cluster's database? This cannot be undone; \
-             `rollbook cluster fetch {source} --to DIR` keeps the files."
+             `rollbook cluster fetch {source} --to DIR --move` keeps them."
         );
         if !prompt.agrees(&question).await? {
             return Err(Exit::failed("nothing was removed"));

@@ -88,8 +88,26 @@ pub async fn find(
     schema: &str,
     source: &str,
 ) -> Result<Option<LeaseRow>, DatabaseError> {
+    find_with(session, schema, source, "").await
+}
+
+/// The row of a source, after the transaction that changes it has ended. In a transaction.
+pub async fn find_settled(
+    session: &DatabaseSession,
+    schema: &str,
+    source: &str,
+) -> Result<Option<LeaseRow>, DatabaseError> {
+    find_with(session, schema, source, " FOR SHARE OF l").await
+}
+
+async fn find_with(
+    session: &DatabaseSession,
+    schema: &str,
+    source: &str,
+    lock: &str,
+) -> Result<Option<LeaseRow>, DatabaseError> {
     let sql = format!(
-        "SELECT {} FROM {}.leases l WHERE l.source = $1",
+        "SELECT {} FROM {}.leases l WHERE l.source = $1{lock}",
         columns(schema),
         quote(schema)
     );

@@ -96,9 +96,20 @@ impl<'a> TokenTable<'a> {
     /// # Errors
     /// When the database refuses it or does not answer; the same holds for all below.
     pub async fn read(&self, source: &str) -> Result<StoredTokens, DatabaseError> {
+        self.read_with(source, "").await
+    }
+
+    /// Deletes the tokens and the intent of a source, and returns its row as it was.
+    pub async fn take_out(&self, source: &str) -> Result<StoredTokens, DatabaseError> {
+        let found = self.read_with(source, " FOR UPDATE").await?;
+        self.forget(source).await?;
+        Ok(found)
+    }
+
+    async fn read_with(&self, source: &str, lock: &str) -> Result<StoredTokens, DatabaseError> {
         let sql = format!(
             "SELECT generation, intents, intent_claim, intent_token, resumed, key_id, sealed, previous, life_ms, scope, {AGES} \
-             FROM {}.tokens WHERE source = $1",
+             FROM {}.tokens WHERE source = $1{lock}",
             self.schema
         );
         let rows = self.session.query(&sql, &[(&source, Type::TEXT)]).await?;
@@ -321,6 +332,20 @@ impl<'a> TokenTable<'a> {
         );
         self.session.execute(&sql, &parameters[..2]).await?;
         total.ok_or_else(|| DatabaseError::Answer("no count of a day".to_owned()))
+    }
+
+    /// The requests of each day that is kept.
+    pub async fn days(&self, source: &str) -> Result<Vec<(String, u32)>, DatabaseError> {
+        let sql = format!(
+            "SELECT day::text, requests FROM {}.days WHERE source = $1",
+            self.schema
+        );
+        let rows = self.session.query(&sql, &[(&source, Type::TEXT)]).await?;
+        let day = |row: &Row| {
+            let requests: i64 = row.try_get(1)?;
+            Ok((row.try_get(0)?, requests.try_into().unwrap_or_default()))
+        };
+        rows.iter().map(day).collect()
     }
 }
 

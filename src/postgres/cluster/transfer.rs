@@ -27,8 +27,19 @@ pub async fn content(
     Ok(rows.first().and_then(|row| row.get(0)))
 }
 
-/// Takes the row of a source away from whoever had it, and says that the database holds nothing of it. The row stays, with a claim that no
-/// worker has (cluster-protocol.md 1 rule 1). Returns false if it is not as it was found, or a worker has the source.
+/// Takes the row of a source away from whoever had it. The row stays, with a claim that no worker has (cluster-protocol.md 1 rule 1).
+/// Returns false if it is not as it was found, or a worker has the source.
+pub async fn take(
+    session: &DatabaseSession,
+    schema: &str,
+    source: &str,
+    found: &LeaseRow,
+    claim: &str,
+) -> Result<bool, DatabaseError> {
+    take_and(session, schema, source, found, (claim, "")).await
+}
+
+/// The same, and says that the database holds nothing of the source.
 pub async fn vacate(
     session: &DatabaseSession,
     schema: &str,
@@ -36,10 +47,22 @@ pub async fn vacate(
     found: &LeaseRow,
     claim: &str,
 ) -> Result<bool, DatabaseError> {
+    take_and(session, schema, source, found, (claim, NOTHING)).await
+}
+
+/// What a row says of a source without a state.
+const NOTHING: &str = ", position_epoch = 0, position_run = 0, position_revision = 0, shipped = NULL, content = NULL, weight = 1, summary = NULL";
+
+async fn take_and(
+    session: &DatabaseSession,
+    schema: &str,
+    source: &str,
+    found: &LeaseRow,
+    (claim, more): (&str, &str),
+) -> Result<bool, DatabaseError> {
     let schema = quote(schema);
     let sql = format!(
-        "UPDATE {schema}.leases l SET epoch = l.epoch + 1, claim = $4, start = NULL, moved = clock_timestamp(), \
-         position_epoch = 0, position_run = 0, position_revision = 0, shipped = NULL, content = NULL, weight = 1, summary = NULL \
+        "UPDATE {schema}.leases l SET epoch = l.epoch + 1, claim = $4, start = NULL, moved = clock_timestamp(){more} \
          WHERE l.source = $1 AND l.claim = $2 AND l.epoch = $3 AND NOT EXISTS \
          (SELECT 1 FROM {schema}.workers w WHERE w.start = l.start AND w.until > clock_timestamp())"
     );
@@ -67,15 +90,24 @@ pub async fn delete_pages(
     session.execute(&sql, &values).await
 }
 
-/// Deletes the tokens of a source, the days of its requests, and commands that wait.
+/// Deletes the days of a source's requests, and commands that wait.
 pub async fn delete_rest(
     session: &DatabaseSession,
     schema: &str,
     source: &str,
 ) -> Result<(), DatabaseError> {
-    for table in ["tokens", "days", "requests"] {
+    for table in ["days", "requests"] {
         let sql = format!("DELETE FROM {}.{table} WHERE source = $1", quote(schema));
         session.execute(&sql, &[(&source as _, Type::TEXT)]).await?;
+    }
+    Ok(())
+}
+
+/// Makes the database forget the bytes of what was deleted, as [`pages::vacuum`](super::pages::vacuum) does.
+pub async fn vacuum(session: &DatabaseSession, schema: &str) -> Result<(), DatabaseError> {
+    for table in ["pages", "tokens"] {
+        let sql = format!("VACUUM {}.{table}", quote(schema));
+        session.long(&sql).await?;
     }
     Ok(())
 }

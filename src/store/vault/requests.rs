@@ -1,6 +1,6 @@
 //! How many requests were sent on which day; on disk, so that a restart does not forget them.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::Vault;
 use crate::model::SourceName;
@@ -31,5 +31,19 @@ impl Vault {
             )
             .map_err(&what)?;
         Ok(total)
+    }
+
+    /// The requests of each day that is kept.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub fn counts(&self, source: &SourceName) -> Result<Vec<(String, u32)>, StoreError> {
+        let read = |connection: &Connection| -> rusqlite::Result<Vec<(String, u32)>> {
+            let mut counts =
+                connection.prepare("SELECT day, requests FROM requests WHERE source = ?1")?;
+            let counts = counts.query_map([source], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            counts.collect()
+        };
+        read(&self.connection()).map_err(StoreError::sql("read the vault"))
     }
 }
