@@ -23,7 +23,7 @@ use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
-use crate::database::{Database, Fault, Proxy, Server};
+use crate::database::{Database, Fault, NULL, Proxy, Server};
 use crate::rotating::{Reuse, Rotating, Step};
 use crate::rotation::{monday, page, quick_folder, session};
 
@@ -581,6 +581,37 @@ async fn an_older_answer_does_not_replace_a_sign_in() {
     let stored = first.on_store(|store| store.load(&own())).await;
     let stored = stored.expect("read").expect("kept");
     assert_eq!(stored.refresh_token.expose_secret(), "newest");
+}
+
+/// A stopped worker may bring an answer home long after its source was removed and came again.
+#[tokio::test(flavor = "multi_thread")]
+async fn generations_go_on_after_a_source_was_forgotten() {
+    let Some(world) = World::new().await else {
+        return;
+    };
+    let first = world.worker("first");
+    first.page().await.expect("signed in");
+    let loaded = first.on_store(|store| store.load(&own())).await;
+    let late = loaded.expect("read").expect("kept");
+    let hash = KeptGrant::fingerprint(&late.refresh_token);
+    let now = first.clock.clock().now();
+    let announced = first
+        .on_store(move |store| store.intend(&own(), intent(&hash, now)))
+        .await;
+    announced.expect("announced");
+    world.sql("UPDATE workers SET until = now() - interval '1 s'");
+    let removed = rollbook::app::forget_source(&first.database, &own()).await;
+    removed.expect("forgotten");
+    assert!(!world.is_open());
+    assert_eq!(world.sql("SELECT sealed FROM tokens"), [[NULL]]);
+
+    let command = ClusterTokens::of_command(first.database.clone(), keys(), first.clock.clock());
+    let newest = grant("newest", now);
+    let signed_in = tokio::task::spawn_blocking(move || command.sign_in(&own(), &newest)).await;
+    signed_in.expect("no panic").expect("stored");
+    let kept = first.on_store(move |store| store.keep(&own(), &late)).await;
+    let error = kept.expect_err("it is of another grant");
+    assert!(error.reason.contains("newer tokens"), "{error}");
 }
 
 fn grant(token: &str, obtained: jiff::Timestamp) -> KeptGrant {
