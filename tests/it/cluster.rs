@@ -13,6 +13,7 @@ mod commands;
 mod configurations;
 mod district;
 mod kills;
+mod moves;
 mod partitions;
 mod restores;
 mod statements;

@@ -157,6 +157,11 @@ impl Rotating {
         std::mem::take(&mut self.0.state().requests)
     }
 
+    /// The rows from now on.
+    pub fn set_rows(&self, rows: Vec<Value>) {
+        self.0.state().rows = rows;
+    }
+
     /// Whether any token is still valid.
     pub fn is_alive(&self) -> bool {
         self.0.state().alive

@@ -19,17 +19,17 @@ use crate::server::WAIT_LIMIT;
 const QUIET: Duration = Duration::from_secs(3);
 
 /// A source with a token server of its own.
-struct Case {
+pub struct Case {
     name: &'static str,
     held_at: Step,
-    server: Rotating,
+    pub server: Rotating,
     /// Whether the successor works without a person.
     recovers: bool,
     /// Whether it works after `resume`, with one more request.
     works_after_resume: bool,
 }
 
-fn case(
+pub fn case(
     name: &'static str,
     held_at: Step,
     reuse: Reuse,
@@ -46,7 +46,7 @@ fn case(
 }
 
 /// A district of these sources, whose jobs run by commands.
-fn district(cases: &[Case], more: &str) -> Option<District> {
+pub fn district(cases: &[Case], more: &str) -> Option<District> {
     let district = District::new(Plan {
         schools: 0,
         every: 0,
@@ -83,7 +83,7 @@ fn district(cases: &[Case], more: &str) -> Option<District> {
 const REPEAT: Option<i32> = Some(75);
 
 /// The outcome of a run of this source, by a command at this worker.
-fn sync(district: &District, worker: usize, name: &str) -> String {
+pub fn sync(district: &District, worker: usize, name: &str) -> String {
     let started = Instant::now();
     let ran = loop {
         let ran = district.run_at(worker, &["sync", name, "--json"]);
