@@ -60,7 +60,7 @@ pub use bundles::{
 pub use cluster::{
     ASKED, FORWARDED_COMMANDS, ForwardedCommand, HOST_OPTIONS, MovedSignIn, RequestOrigin,
     RequestProgram, SharedSession, TransferError, answer_requests, check_forgettable, fetch_files,
-    forget_source, keep_cluster_file, move_out, put_files, survey_cluster,
+    forget_source, keep_cluster_file, move_out, put_files, rekey_cluster, survey_cluster,
 };
 #[cfg(feature = "postgres")]
 pub use cluster::{

@@ -178,7 +178,7 @@ async fn command(args: Args, matches: &ArgMatches) -> Result<(), Exit> {
         Command::Why(options) => why::run(&folders, &options),
         Command::Tokens(options) => tokens::run(&folders, &options).await,
         Command::Logout(options) => logout::run(&folders, &options).await,
-        Command::Vault(options) => vault::run(&folders, &options),
+        Command::Vault(options) => vault::run(&folders, &options).await,
         Command::Matches(options) => matches::run(&folders, &options).await,
         Command::Approve(options) => approve::run(&folders, &options).await,
         Command::Pause(options) => pause::run(&folders, options).await,

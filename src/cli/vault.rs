@@ -7,6 +7,8 @@ use base64::prelude::BASE64_STANDARD;
 use secrecy::ExposeSecret as _;
 use secrecy::zeroize::Zeroizing;
 
+#[cfg(feature = "postgres")]
+use super::cluster;
 use super::exit::Exit;
 use super::owner::StateUse;
 use super::table::many;
@@ -30,6 +32,8 @@ enum VaultAction {
     /// Print a new key: 32 random bytes as base64. Use `(umask 077; rollbook vault key > FILE)` to keep it private
     Key,
     /// Re-encrypt the vault with another key, in one transaction; the daemon must not run
+    ///
+    /// In a cluster: the tokens and the vaults of all sources; no worker must run.
     Rekey(Rekey),
 }
 
@@ -58,10 +62,10 @@ impl VaultOptions {
 }
 
 /// Runs the subcommand.
-pub fn run(folders: &Folders, options: &VaultOptions) -> Result<(), Exit> {
+pub async fn run(folders: &Folders, options: &VaultOptions) -> Result<(), Exit> {
     match &options.action {
         VaultAction::Key => key(),
-        VaultAction::Rekey(rekey) => self::rekey(folders, rekey),
+        VaultAction::Rekey(rekey) => self::rekey(folders, rekey).await,
     }
 }
 
@@ -73,7 +77,7 @@ fn key() -> Result<(), Exit> {
     Ok(())
 }
 
-fn rekey(folders: &Folders, options: &Rekey) -> Result<(), Exit> {
+async fn rekey(folders: &Folders, options: &Rekey) -> Result<(), Exit> {
     let overlay = Overlay::default();
     let setup = Setup::load(folders, &overlay)?;
     let secrets = start::secrets(folders, &overlay);
@@ -93,6 +97,11 @@ fn rekey(folders: &Folders, options: &Rekey) -> Result<(), Exit> {
     if let Some(refusal) = to.refusal(to.id()) {
         return Err(refusal.into());
     }
+    let from: Vec<&Keys> = old.iter().chain([&configured]).chain(&new).collect();
+    #[cfg(feature = "postgres")]
+    if setup.config.cluster.is_some() {
+        return cluster::rekey(folders, &setup, &from, to).await;
+    }
     let folder = folders.vault(&setup);
     if !vault_file(&folder).exists() {
         return Err(Exit::usage(format!(
@@ -102,7 +111,6 @@ fn rekey(folders: &Folders, options: &Rekey) -> Result<(), Exit> {
     }
     // A running daemon could not read its tokens any more.
     let _lock = lock_mirror(&folders.mirror(&setup))?;
-    let from: Vec<&Keys> = old.iter().chain([&configured]).chain(&new).collect();
     let rows = Vault::open(&folder, Keys::None)?.rekey(&from, to)?;
     out::text(text(rows as u64, to.id(), configured.id()));
     Ok(())

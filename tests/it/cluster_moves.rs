@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use rollbook::app::{ClusterDatabase, ClusterTokens, SharedSession};
-use rollbook::auth::GrantStore as _;
+use rollbook::auth::{GrantStore as _, VaultError};
 use rollbook::clock::Clock;
-use rollbook::model::SourceName;
+use rollbook::model::{KeptGrant, SourceName};
 use rollbook::postgres::cluster;
 use rollbook::store::vault::{KEY, Keys, VaultKey};
 use secrecy::{ExposeSecret as _, SecretBox};
@@ -135,15 +135,33 @@ impl World {
         (outcome, sent.collect())
     }
 
-    /// The refresh token that the cluster has.
-    async fn token(&self) -> Option<String> {
-        let key = SecretBox::new(Box::new([0x4b; KEY]));
-        let keys = Keys::Given(VaultKey::new(&key).expect("a key"));
-        let tokens = ClusterTokens::of_command(self.cluster.clone(), keys, Clock::system());
+    /// The refresh token that the cluster has, opened by the key of these bytes.
+    async fn token_with(&self, key: u8) -> Result<Option<String>, VaultError> {
+        let tokens = ClusterTokens::of_command(self.cluster.clone(), keys(key), Clock::system());
         let own: SourceName = "own".parse().expect("a name");
         let loaded = tokio::task::spawn_blocking(move || tokens.load(&own)).await;
-        let kept = loaded.expect("no panic").expect("read");
-        kept.map(|kept| kept.refresh_token.expose_secret().to_owned())
+        let kept = loaded.expect("no panic")?;
+        Ok(kept.map(|kept| kept.refresh_token.expose_secret().to_owned()))
+    }
+
+    async fn token(&self) -> Option<String> {
+        self.token_with(0x4b).await.expect("opened")
+    }
+
+    /// A worker has announced that it sends the first token.
+    fn intend(&self) {
+        let hash = KeptGrant::fingerprint(&refresh_token(0).into());
+        let sealed = keys(0x4b).seal_elsewhere("own", "tokens.intent_token", hash.as_bytes());
+        let sealed = sealed.expect("sealed").1;
+        let hex: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.sql(&format!(
+            "UPDATE tokens SET intent_claim = 'a', intent_at = now(), intent_token = '\\x{hex}'"
+        ));
+    }
+
+    /// As if there had been none yet.
+    fn forget_tokens(&self) {
+        self.sql("UPDATE tokens SET sealed = NULL, key_id = NULL, obtained = NULL");
     }
 
     fn sql(&self, sql: &str) -> Vec<Vec<String>> {
@@ -192,6 +210,11 @@ impl World {
             assert!(started.elapsed() < WAIT_LIMIT, "it does not end");
         }
     }
+}
+
+fn keys(byte: u8) -> Keys {
+    let key = SecretBox::new(Box::new([byte; KEY]));
+    Keys::Given(VaultKey::new(&key).expect("a key"))
 }
 
 fn assert_done(ran: &Finished, text: &str) {
@@ -338,18 +361,9 @@ async fn a_token_that_may_be_used_up_does_not_move_out() {
         };
         assert_eq!(world.sync("state"), sent("ok", [0]));
         assert_done(&world.put("state").end(), "sign-in of own now");
-        let key = SecretBox::new(Box::new([0x4b; KEY]));
-        let keys = Keys::Given(VaultKey::new(&key).expect("a key"));
-        let hash = rollbook::model::KeptGrant::fingerprint(&refresh_token(0).into());
-        let sealed = keys.seal_elsewhere("own", "tokens.intent_token", hash.as_bytes());
-        let hex: String = (sealed.expect("sealed").1.iter())
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        world.sql(&format!(
-            "UPDATE tokens SET intent_claim = 'a', intent_at = now(), intent_token = '\\x{hex}'"
-        ));
+        world.intend();
         if !has_tokens {
-            world.sql("UPDATE tokens SET sealed = NULL, key_id = NULL, obtained = NULL");
+            world.forget_tokens();
         }
         let refused = world.move_out("moved").end();
         assert_eq!(refused.code, Some(2), "{refused:?}");
@@ -362,4 +376,103 @@ async fn a_token_that_may_be_used_up_does_not_move_out() {
         assert_eq!(world.rows(), [NOTHING]);
         assert_eq!(world.sync("moved"), sent("parked", []));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_of_a_cluster_is_changed_while_no_worker_runs() {
+    for has_intent in [false, true] {
+        let Some(world) = World::new().await else {
+            return;
+        };
+        assert_eq!(world.sync("state"), sent("ok", [0]));
+        assert_done(&world.put("state").end(), "sign-in of own now");
+        if has_intent {
+            world.intend();
+        }
+        let new = world.path("new_key");
+        world.installation.secret_at("new_key", &"5c".repeat(32));
+        let rekey = |more: &[&str]| {
+            let arguments = [&["vault", "rekey"], more].concat();
+            world.start("cluster", "state-of-admin", &arguments).end()
+        };
+        world.sql("INSERT INTO workers VALUES ('a-1', 'host-a', '', '', now(), now() + interval '1 day', 0, 0, 0)");
+        let refused = rekey(&["--new-key", &new]);
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(
+            refused.err.contains("there are some on host-a"),
+            "{refused:?}"
+        );
+        world.sql("DELETE FROM workers");
+        let refused = rekey(&["--plain"]);
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+
+        assert_done(
+            &rekey(&["--new-key", &new]),
+            "1 source is encrypted with key",
+        );
+        assert_done(&rekey(&["--new-key", &new]), "is already encrypted");
+        world.token_with(0x4b).await.expect_err("the old key");
+        let token = world.token_with(0x5c).await;
+        assert_eq!(token, Ok(Some(refresh_token(1))));
+        // What is sealed with a key that is not named stays as it is.
+        world.installation.secret_at("third_key", &"6d".repeat(32));
+        let refused = rekey(&["--new-key", &world.path("third_key")]);
+        assert_ne!(refused.code, Some(0), "{refused:?}");
+        assert!(refused.err.contains("sealed with key"), "{refused:?}");
+        assert!(!world.installation.path("state-of-admin/rekey").exists());
+
+        for config in ["alone", "cluster", "without"] {
+            let key = format!("{config}/vault_key");
+            world.installation.secret_at(&key, &"5c".repeat(32));
+        }
+        if has_intent {
+            world.sql("UPDATE tokens SET intent_at = now() - interval '91 s'");
+            world.forget_tokens();
+        }
+        let moved = world.move_out("moved").end();
+        assert_eq!(moved.code, Some(0), "{moved:?}");
+        let expected = match has_intent {
+            true => sent("parked", []),
+            false => sent("ok", [1]),
+        };
+        assert_eq!(world.sync("moved"), expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_move_is_refused_and_what_is_forgotten_is_gone() {
+    let Some(world) = World::new().await else {
+        return;
+    };
+    let refused = |ran: Finished, text: &str| {
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        let err = ran.err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(err.contains(text), "{text}: {ran:?}");
+    };
+    let forget = |config: &str, more: &[&str]| {
+        let arguments = [&["cluster", "forget", "own"], more].concat();
+        world.start(config, "nothing", &arguments).end()
+    };
+    refused(world.move_out("moved").end(), "knows no source own");
+    refused(forget("without", &["--yes"]), "knows no source own");
+    assert_eq!(world.sync("state"), sent("ok", [0]));
+    assert_done(&world.put("state").end(), "sign-in of own now");
+    refused(world.put("state").end(), "holds a state of own already");
+    refused(world.move_out("state").end(), "is there already");
+    refused(forget("cluster", &["--yes"]), "the configuration has own");
+    refused(forget("without", &[]), "without a terminal, `--yes`");
+    world.sql(
+        "INSERT INTO workers VALUES ('a-1', '', '', '', now(), now() + interval '1 day', 0, 0, 0); UPDATE leases SET start = 'a-1'",
+    );
+    for ran in [
+        world.put("state").end(),
+        world.move_out("moved").end(),
+        forget("without", &["--yes"]),
+    ] {
+        refused(ran, "a worker has own");
+    }
+    world.sql("DELETE FROM workers");
+    assert_done(&forget("without", &["--yes"]), "Removed");
+    assert_eq!(world.rows(), [NOTHING]);
+    refused(world.move_out("moved").end(), "holds nothing of own");
 }

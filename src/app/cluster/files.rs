@@ -8,6 +8,7 @@ use super::ClusterDatabase;
 use super::error::ClusterError;
 use crate::http::blocking::blocking;
 use crate::model::SourceName;
+use crate::postgres::DatabaseSession;
 use crate::postgres::cluster::pages::{self, SourceFile};
 use crate::store::pages::{PageHashes, PagesFile};
 use crate::store::vault::vault_file;
@@ -72,42 +73,58 @@ pub async fn fill(
     let session = database.bulk_session().await?;
     // One state of both files.
     session.begin_reading().await?;
-    let folder = crate::setup::beside(mirror);
-    let mut files = FileHashes::default();
-    let named = [
-        (MIRROR, mirror.to_owned(), &mut files.mirror),
-        (VAULT, vault_file(folder), &mut files.vault),
-    ];
-    for (name, path, hashes) in named {
-        let mut file = blocking(move || PagesFile::create(&path)).await?;
-        let source_file = SourceFile {
-            source: source.as_str(),
-            file: name,
-        };
-        let mut after = 0;
-        loop {
-            let batch = pages::get(&session, &database.schema, source_file, (after, PAGES)).await?;
-            let Some(last) = batch.numbers.last() else {
-                break;
-            };
-            after = *last;
-            // The disk may be slow, and heartbeats must not wait for it.
-            let append = move || {
-                for (number, bytes) in batch.numbers.iter().zip(&batch.bytes) {
-                    if !file.append(*number, bytes)? {
-                        return Err(ClusterError::Content);
-                    }
-                }
-                Ok(file)
-            };
-            file = blocking(append).await?;
-        }
-        *hashes = blocking(move || file.finish()).await?;
-    }
+    let vault = vault_file(crate::setup::beside(mirror));
+    let files = FileHashes {
+        mirror: fill_file(database, &session, (source, MIRROR), mirror).await?,
+        vault: fill_file(database, &session, (source, VAULT), &vault).await?,
+    };
     session.commit().await?;
     database.keep(session);
     match files.content() == content {
         true => Ok(files),
         false => Err(ClusterError::Content),
     }
+}
+
+/// Makes one of the files, which is not there yet.
+pub(super) async fn fill_file(
+    database: &ClusterDatabase,
+    session: &DatabaseSession,
+    (source, name): (&SourceName, &'static str),
+    path: &Path,
+) -> Result<PageHashes, ClusterError> {
+    let path = path.to_owned();
+    let mut file = blocking(move || PagesFile::create(&path)).await?;
+    let source_file = SourceFile {
+        source: source.as_str(),
+        file: name,
+    };
+    let mut after = 0;
+    loop {
+        let batch = pages::get(session, &database.schema, source_file, (after, PAGES)).await?;
+        let Some(last) = batch.numbers.last() else {
+            return Ok(blocking(move || file.finish()).await?);
+        };
+        after = *last;
+        // The disk may be slow, and heartbeats must not wait for it.
+        let append = move || {
+            for (number, bytes) in batch.numbers.iter().zip(&batch.bytes) {
+                if !file.append(*number, bytes)? {
+                    return Err(ClusterError::Content);
+                }
+            }
+            Ok(file)
+        };
+        file = blocking(append).await?;
+    }
+}
+
+/// What `content` says with another vault in place of this one; `None` where it says something else of that.
+pub(super) fn with_vault(content: &str, before: &PageHashes, now: &PageHashes) -> Option<String> {
+    let mut content: Content = serde_json::from_str(content).ok()?;
+    if content.vault != FileContent::of(before) {
+        return None;
+    }
+    content.vault = FileContent::of(now);
+    serde_json::to_string(&content).ok()
 }

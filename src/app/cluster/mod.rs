@@ -12,6 +12,7 @@ mod files;
 mod late_writes;
 mod link;
 mod publications;
+mod rekey;
 mod requests;
 mod sealed_grant;
 mod serve;
@@ -28,6 +29,7 @@ pub use database::{ClusterDatabase, SharedSession};
 pub use day_count::ClusterDays;
 pub use error::ClusterError;
 pub use link::SourceLink;
+pub use rekey::rekey_cluster;
 pub use requests::{
     ASKED, FORWARDED_COMMANDS, ForwardedCommand, HOST_OPTIONS, RequestOrigin, RequestProgram,
     answer_requests,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::auth::VaultError;
 use crate::clock::Clock;
 use crate::model::{KeptAccess, KeptGrant, SourceName};
-use crate::postgres::cluster::tokens::SealedTokens;
+use crate::postgres::cluster::tokens::{SealedTokens, StoredTokens};
 use crate::store::vault::Keys;
 use crate::store::{StoreError, Vault};
 
@@ -160,4 +160,45 @@ impl TokenKeys {
         self.open_fingerprint(source, sealed)
             .map_or(true, |text| text == hash)
     }
+}
+
+/// What is sealed in a row, sealed with another key.
+///
+/// # Errors
+/// When none of the keys opens it.
+pub(super) fn resealed(
+    source: &SourceName,
+    row: &StoredTokens,
+    from: &[&Keys],
+    to: &Keys,
+) -> Result<StoredTokens, StoreError> {
+    let unopened = || StoreError::Shut {
+        problem: format!(
+            "none of the keys opens the tokens of {source}; name the present one: `--old-key FILE`"
+        ),
+    };
+    let mut row = row.clone();
+    let reseal = |column, sealed: &mut Vec<u8>, opener: &Keys| -> Result<(), StoreError> {
+        let id = opener.id().unwrap_or_default().to_owned();
+        let text = opener.open_elsewhere(source.as_str(), column, (&id, sealed))?;
+        *sealed = to.seal_elsewhere(source.as_str(), column, &text)?.1;
+        Ok(())
+    };
+    if let Some(tokens) = &mut row.tokens {
+        let opener = from.iter().find(|keys| keys.id() == Some(&tokens.key_id));
+        let opener = opener.ok_or_else(unopened)?;
+        reseal(GRANT, &mut tokens.sealed, opener)?;
+        if let Some(previous) = &mut tokens.previous {
+            reseal(PREVIOUS, previous, opener)?;
+        }
+        tokens.key_id = to.id().unwrap_or_default().to_owned();
+    }
+    if let Some(intent) = &mut row.intent {
+        // The name of its key is not stored.
+        let mut openers = from.iter();
+        if !openers.any(|opener| reseal(INTENT, &mut intent.token, opener).is_ok()) {
+            return Err(unopened());
+        }
+    }
+    Ok(row)
 }

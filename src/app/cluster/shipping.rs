@@ -14,7 +14,7 @@ use super::link::{RunOfSource, ShippedFiles, SourceLink};
 use crate::app::App;
 use crate::cluster::lease::{Position, Renewal};
 use crate::http::blocking::blocking;
-use crate::model::{ClusterSummary, JobName, JobSummary, PublishName};
+use crate::model::{ClusterSummary, JobName, JobSummary, PublishName, SourceName};
 use crate::postgres::cluster::SHORT;
 use crate::postgres::cluster::leases::{self, Shipped};
 use crate::postgres::cluster::pages::{self, PageBatch, SourceFile};
@@ -212,7 +212,8 @@ impl App {
     ) -> Result<(Position, FileHashes), ClusterError> {
         for (file, snapshot) in [(VAULT, changed.vault), (MIRROR, changed.mirror)] {
             if let Some(snapshot) = snapshot {
-                send_file(session, link, file, snapshot).await?;
+                let of = (&link.source, file);
+                send_file(session, &link.database.schema, of, snapshot).await?;
             }
         }
         let reader = self.store().reader()?;
@@ -250,15 +251,14 @@ fn hashes_of(snapshot: &Option<PageSnapshot>, before: &PageHashes) -> PageHashes
 }
 
 /// Sends the pages of a file that have changed.
-async fn send_file(
+pub(super) async fn send_file(
     session: &DatabaseSession,
-    link: &SourceLink,
-    file: &'static str,
+    schema: &str,
+    (source, file): (&SourceName, &'static str),
     mut snapshot: PageSnapshot,
 ) -> Result<(), ClusterError> {
-    let schema = &link.database.schema;
     let file = SourceFile {
-        source: link.source.as_str(),
+        source: source.as_str(),
         file,
     };
     loop {

@@ -46,7 +46,7 @@ impl From<StoreError> for TransferError {
     }
 }
 
-fn refused<T>(why: String) -> Result<T, TransferError> {
+pub(super) fn refused<T>(why: String) -> Result<T, TransferError> {
     Err(TransferError::Refused(why))
 }
 
@@ -66,6 +66,25 @@ async fn found_free(
         None => refused(format!("the cluster's database knows no source {source}")),
         Some(row) if row.is_valid => refused(has_a_worker(source)),
         Some(row) => Ok(row),
+    }
+}
+
+/// Takes the row of a source, so that a worker that was stopped stores nothing and announces no token request.
+pub(super) async fn take(
+    session: &DatabaseSession,
+    schema: &str,
+    source: &SourceName,
+) -> Result<LeaseRow, TransferError> {
+    let found = found_free(session, schema, source).await?;
+    let claim = new_claim()?;
+    match transfer::take(session, schema, source.as_str(), &found, &claim).await? {
+        true => Ok(LeaseRow {
+            epoch: found.epoch + 1,
+            claim,
+            start: None,
+            ..found
+        }),
+        false => refused(has_a_worker(source)),
     }
 }
 

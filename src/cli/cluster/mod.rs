@@ -5,6 +5,7 @@
 
 mod database;
 mod forward;
+mod rekey;
 mod route;
 mod status;
 mod transfer;
@@ -19,6 +20,7 @@ use crate::app::{ASKED, RequestOrigin};
 use crate::model::SourceName;
 use crate::permissions::invoked_by;
 use crate::setup::{Folders, Overlay, Setup};
+pub use rekey::rekey;
 
 /// Options of `cluster`.
 #[derive(Debug, clap::Args)]

@@ -123,13 +123,7 @@ const MEANINGS: &[(&str, CommandMeaning)] = &[
     ("streams", Of("source", Source, &EachSource)),
     ("sync", Of("jobs", Job, &EachSource)),
     ("tokens", Of("source", Source, &EachSource)),
-    ("vault key", Here),
-    (
-        "vault rekey",
-        Refused(
-            "in a cluster the key belongs to all workers: `rollbook logout` each source, change the key on every worker, and `rollbook login` again",
-        ),
-    ),
+    ("vault", Here),
     ("verify", HereWith("file", &EachSource)),
     ("web", Here),
     ("why", Of("stream", Stream, &OneSource)),

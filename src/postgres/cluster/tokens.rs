@@ -307,6 +307,29 @@ impl<'a> TokenTable<'a> {
         self.session.execute(&sql, &parameters).await.map(drop)
     }
 
+    /// Stores the same tokens and the same intent, sealed with another key, if the row still has the generation.
+    pub async fn reseal(&self, source: &str, sealed: &StoredTokens) -> Result<bool, DatabaseError> {
+        let sql = format!(
+            "UPDATE {}.tokens SET key_id = $3, sealed = $4, previous = $5, intent_token = $6 WHERE source = $1 AND generation = $2",
+            self.schema
+        );
+        let tokens = sealed.tokens.as_ref();
+        let (key_id, text) = tokens
+            .map(|tokens| (&tokens.key_id, &tokens.sealed))
+            .unzip();
+        let previous = tokens.and_then(|tokens| tokens.previous.as_ref());
+        let intent = sealed.intent.as_ref().map(|intent| &intent.token);
+        let parameters = [
+            (&source as _, Type::TEXT),
+            (&sealed.generation as _, Type::INT8),
+            (&key_id as _, Type::TEXT),
+            (&text as _, Type::BYTEA),
+            (&previous as _, Type::BYTEA),
+            (&intent as _, Type::BYTEA),
+        ];
+        Ok(self.session.execute(&sql, &parameters).await? == 1)
+    }
+
     /// Adds requests to a day (`2026-01-31`, UTC), or takes back what was not sent, and returns the day's total.
     pub async fn count(
         &self,

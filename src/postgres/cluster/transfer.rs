@@ -1,8 +1,8 @@
-//! What an admin does with the rows of a source that no worker has: emptying them, and filling them from files.
+//! What an admin does with the rows of a source that no worker has: emptying them, filling them from files, sealing them with another key.
 
 use tokio_postgres::types::Type;
 
-use crate::cluster::lease::LeaseRow;
+use crate::cluster::lease::{LeaseRow, RunFence};
 use crate::postgres::error::DatabaseError;
 use crate::postgres::quote;
 use crate::postgres::session::DatabaseSession;
@@ -71,6 +71,44 @@ async fn take_and(
         (&found.claim as _, Type::TEXT),
         (&found.epoch as _, Type::INT8),
         (&claim as _, Type::TEXT),
+    ];
+    Ok(session.execute(&sql, &values).await? == 1)
+}
+
+/// Every source that there is a row of.
+pub async fn sources(
+    session: &DatabaseSession,
+    schema: &str,
+) -> Result<Vec<String>, DatabaseError> {
+    let sql = format!(
+        "SELECT source FROM {schema}.leases UNION SELECT source FROM {schema}.tokens ORDER BY source",
+        schema = quote(schema)
+    );
+    let rows = session.query(&sql, &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// The same state in other pages: compares claim and position, and sets the new one, as [`leases::advance`](super::leases::advance) does.
+pub async fn set_content(
+    session: &DatabaseSession,
+    schema: &str,
+    source: &str,
+    fence: &RunFence,
+    content: &str,
+) -> Result<bool, DatabaseError> {
+    let sql = format!(
+        "UPDATE {}.leases SET position_epoch = $4, position_run = $5, position_revision = $6, content = $7 \
+         WHERE source = $1 AND claim = $2 AND position_revision = $3",
+        quote(schema)
+    );
+    let values = [
+        (&source as _, Type::TEXT),
+        (&fence.claim as _, Type::TEXT),
+        (&fence.from.revision as _, Type::INT8),
+        (&fence.to.epoch as _, Type::INT8),
+        (&fence.to.run as _, Type::INT8),
+        (&fence.to.revision as _, Type::INT8),
+        (&content as _, Type::TEXT),
     ];
     Ok(session.execute(&sql, &values).await? == 1)
 }

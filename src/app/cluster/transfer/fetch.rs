@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{
-    TransactionEnd, TransferError, commit, found_free, has_a_worker, leave_nothing,
-    leave_successor, refused, remove_rows, vacated,
+    TransactionEnd, TransferError, commit, leave_nothing, leave_successor, refused, remove_rows,
+    take, vacated,
 };
 use crate::app::ClusterDatabase;
 use crate::app::cluster::error::ClusterError;
@@ -22,7 +22,6 @@ use crate::model::{KeptGrant, SourceName};
 use crate::postgres::DatabaseSession;
 use crate::postgres::cluster::tokens::{SealedTokens, TokenTable};
 use crate::postgres::cluster::{SHORT, transfer};
-use crate::postgres::random::new_claim;
 use crate::setup::beside;
 use crate::store::vault::{Keys, vault_file};
 use crate::store::{StoreError, Vault, make_private_folder};
@@ -174,25 +173,6 @@ pub async fn move_out(
         None if let_go.is_unclear => MovedSignIn::Unclear,
         None => MovedSignIn::None,
     })
-}
-
-/// Takes the row of a source, so that a worker that was stopped stores nothing and announces no token request.
-async fn take(
-    session: &DatabaseSession,
-    schema: &str,
-    source: &SourceName,
-) -> Result<LeaseRow, TransferError> {
-    let found = found_free(session, schema, source).await?;
-    let claim = new_claim()?;
-    match transfer::take(session, schema, source.as_str(), &found, &claim).await? {
-        true => Ok(LeaseRow {
-            epoch: found.epoch + 1,
-            claim,
-            start: None,
-            ..found
-        }),
-        false => refused(has_a_worker(source)),
-    }
 }
 
 /// Refuses while the answer to a token request may still be stored.
