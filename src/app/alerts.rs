@@ -219,6 +219,7 @@ impl DaemonEngine {
         Ok(JobFacts {
             parked: state.parked.is_some(),
             held: held.map(|run| run.run),
+            in_source: self.app.folders.source.clone(),
             failures: state.failures,
             incomplete_runs: state.incomplete_runs,
             message: last.and_then(|run| run.message),

@@ -9,6 +9,7 @@ use super::follow::follow;
 use super::mirror_access::MirrorAccess;
 use super::prompt::Prompt;
 use super::stop::stop_on_signal;
+use super::suggested::suggested;
 use super::sync::{outcome_of, run_all, show};
 use super::{held_rows, out, runs};
 use crate::app::{AdminRequest, AdminResponse};
@@ -74,12 +75,14 @@ async fn confirm(mirror: &Reader, run: i64) -> Result<(), Exit> {
     }
     let Some(prompt) = Prompt::open() else {
         return Err(Exit::usage(format!(
-            "approve asks on a terminal; in a script: rollbook approve {run} --yes"
+            "approve asks on a terminal; in a script: {}",
+            suggested(&format!("approve {run} --yes"))
         )));
     };
     out::text(format!(
-        "{}`rollbook runs show {run} --rows` lists the rows. The job reads again, and applies this if it still finds the same.",
-        held_rows::summary(&streams)
+        "{}`{}` lists the rows. The job reads again, and applies this if it still finds the same.",
+        held_rows::summary(&streams),
+        suggested(&format!("runs show {run} --rows"))
     ));
     match prompt.agrees(&format!("Approve run {run}?")).await? {
         true => Ok(()),

@@ -74,6 +74,7 @@ mod stop;
 mod stream_rules;
 mod streams;
 mod strips;
+mod suggested;
 mod sync;
 mod table;
 mod ticks;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::suggested::suggested;
 use super::table::{
     TextTable, blocks, bullets, count, fold, group, grouped, left, length, many, rest_name, right,
 };
@@ -225,7 +226,9 @@ fn rejects_of(stream: &StreamReport) -> Vec<RejectLine> {
 /// How to accept a held run.
 pub fn to_approve(run: i64) -> String {
     format!(
-        "to see the rows of held run {run}: rollbook runs show {run} --rows; to accept: rollbook approve {run}"
+        "to see the rows of held run {run}: {}; to accept: {}",
+        suggested(&format!("runs show {run} --rows")),
+        suggested(&format!("approve {run}"))
     )
 }
 

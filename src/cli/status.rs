@@ -20,6 +20,7 @@ use super::exit::Exit;
 use super::mirror_access::{MirrorAccess, errors};
 use super::out;
 use super::strips::SPARKLINE_DAYS;
+use super::suggested::suggested;
 use super::ticks::{UpcomingTick, ticks_unless_paused};
 use super::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
 use crate::app::{ParkedJobNeeds, is_too_old, parked_job_needs, wait_reasons};
@@ -377,7 +378,7 @@ fn held_line(job: &JobName, run: RunLine, now: Timestamp) -> Held {
         command: if too_old {
             format!("rollbook sync {job}")
         } else {
-            format!("rollbook approve {}", run.run)
+            suggested(&format!("approve {}", run.run))
         },
         message: run.message,
         too_old,

@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::named_people::{check_key, key_columns, key_where};
 use super::out;
+use super::suggested::suggested;
 use super::table::indented;
 use super::table::many;
 use crate::model::scalar::display_time;
@@ -206,9 +207,9 @@ fn text(view: &WhyView) -> String {
         let rejected = view.last_read.as_ref().filter(|last| last.rejected > 0);
         if let (Some(last), true) = (rejected, view.problems.is_empty()) {
             text.push_str(&format!(
-                "That run rejected {}; `rollbook runs show {}` shows why.\n",
+                "That run rejected {}; `{}` shows why.\n",
                 many(last.rejected as u64, "row", "rows"),
-                last.run
+                suggested(&format!("runs show {}", last.run))
             ));
         }
         return text;

@@ -4,6 +4,7 @@ pub mod absence;
 pub mod account;
 pub mod adaptation;
 pub mod added_runs;
+pub mod admin_command;
 pub mod alert_subject;
 pub mod apply_mode;
 pub mod audit;

@@ -15,6 +15,7 @@ use clap::ArgMatches;
 use self::database::ClusterAccess;
 use self::route::CommandRoute;
 use super::exit::Exit;
+use super::suggested::suggest_in;
 use super::{out, owner};
 use crate::app::{ASKED, RequestOrigin};
 use crate::model::SourceName;
@@ -90,7 +91,10 @@ pub async fn is_done_elsewhere(
             Some(source) if !folders.state.is_dir() => Err(Exit::busy(format!(
                 "this worker does not have {source} any more; repeat the command"
             ))),
-            Some(_) => Ok(false),
+            Some(source) => {
+                suggest_in(source.clone());
+                Ok(false)
+            }
             None => Err(Exit::usage("a worker's command needs `--in SOURCE`")),
         };
     }

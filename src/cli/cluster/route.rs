@@ -35,6 +35,10 @@ enum CommandMeaning {
     Of(&'static str, ArgumentKind, &'static Self),
     /// This process if an argument is given; else the second.
     HereWith(&'static str, &'static Self),
+    /// All sources if an argument is given; else the second.
+    EachWith(&'static str, &'static Self),
+    /// The source of `--in` if an argument is given; else the second.
+    OneWith(&'static str, &'static Self),
 }
 
 /// What the values of an argument are.
@@ -47,7 +51,7 @@ enum ArgumentKind {
 }
 
 use ArgumentKind::{Job, JobOrSource, Source, Stream};
-use CommandMeaning::{EachSource, Here, HereWith, Of, OneSource, Refused};
+use CommandMeaning::{EachSource, EachWith, Here, HereWith, Of, OneSource, OneWith, Refused};
 
 /// What each command means; the longest beginning of its name counts.
 const MEANINGS: &[(&str, CommandMeaning)] = &[
@@ -73,8 +77,9 @@ const MEANINGS: &[(&str, CommandMeaning)] = &[
     ("completions", Here),
     ("connector", Here),
     ("crosswalk", OneSource),
+    ("crosswalk check", OneWith("names", &EachSource)),
     ("demo", Here),
-    ("erase", Of("stream", Stream, &OneSource)),
+    ("erase", Of("stream", Stream, &EachWith("list", &OneSource))),
     ("export", Of("streams", Stream, &OneSource)),
     ("hooks", EachSource),
     ("hooks test", Here),
@@ -268,7 +273,9 @@ pub fn route(
                 }
                 *otherwise
             }
-            HereWith(_, otherwise) => *otherwise,
+            EachWith(argument, _) if is_given(own, argument) => EachSource,
+            OneWith(argument, _) if is_given(own, argument) => OneSource,
+            HereWith(_, otherwise) | EachWith(_, otherwise) | OneWith(_, otherwise) => *otherwise,
             EachSource => {
                 return Ok(CommandRoute::Sources(
                     setup.sources.keys().cloned().collect(),

@@ -5,6 +5,7 @@ use crate::app::ParkedJobNeeds;
 use crate::cli::daemon_lines::{daemon_lines, job_remarks, job_remarks_without_mirror};
 use crate::cli::run_lines;
 use crate::cli::strips::{sparkline, strip};
+use crate::cli::suggested::suggested;
 use crate::cli::table::{TextTable, blocks, bullets, count, group, grouped, left, minute, right};
 use crate::cli::ticks::UpcomingTick;
 use crate::store::queries::RunLine;
@@ -205,7 +206,7 @@ fn remarks(job: &JobView) -> Vec<String> {
             remarks.push(format!("{name}: {why}; the next run is at {next}"))
         }
         (Some(why), None) if pause.is_some() => {
-            remarks.push(format!("{name}: {why} with `rollbook resume`"))
+            remarks.push(format!("{name}: {why} with `{}`", suggested("resume")))
         }
         (Some(why), None) => remarks.push(format!("{name}: {why}; the next run is at no tick")),
     }

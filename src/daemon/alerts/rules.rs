@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 
 use crate::document::suggest::joined;
+use crate::model::admin_command::admin_command;
 use crate::model::{EntryName, JobName, ParkReason, Pause, SourceName, pause, sign_in};
 
 /// The kind of problem, or that all of them are over.
@@ -65,6 +66,8 @@ pub struct JobFacts {
     pub parked: bool,
     /// The run that waits for an approval.
     pub held: Option<i64>,
+    /// In a cluster: the source, which commands for its mirror name.
+    pub in_source: Option<SourceName>,
     /// Runs in a row that did not end well.
     pub failures: u32,
     /// Runs in a row that ended incomplete.
@@ -283,9 +286,13 @@ fn job_problems(
     let message = facts.message.as_deref();
     let message = message.map_or(String::new(), |text| format!(": {text}"));
     if let Some(run) = facts.held {
+        let command = |words| admin_command(&format!("{words} {run}"), facts.in_source.as_ref());
+        let (show, approve) = (command("runs show"), command("approve"));
         problems.push((
             AlertKind::Held,
-            format!("run {run} of {entry} was held back; `rollbook runs show {run}` shows why, `rollbook approve {run}` accepts it"),
+            format!(
+                "run {run} of {entry} was held back; `{show}` shows why, `{approve}` accepts it"
+            ),
         ));
     } else if facts.incomplete_runs >= limits.incomplete_runs {
         problems.push((

@@ -106,6 +106,22 @@ fn which_source_a_command_means() {
                 "in a cluster each source has a mirror of its own: `rollbook approve` needs `--in SOURCE`",
             ),
         ),
+        ("erase --list", None, Ok(&["north", "south"])),
+        (
+            "erase --undo 3",
+            None,
+            Err(
+                "in a cluster each source has a mirror of its own: `rollbook erase` needs `--in SOURCE`",
+            ),
+        ),
+        ("crosswalk check", None, Ok(&["north", "south"])),
+        (
+            "crosswalk check sexes",
+            None,
+            Err(
+                "in a cluster each source has a mirror of its own: `rollbook crosswalk check` needs `--in SOURCE`",
+            ),
+        ),
         (
             "runs show 3",
             None,
@@ -201,7 +217,11 @@ fn every_command_has_a_meaning() {
             own.clone().next().is_some() || !is_built,
             "there is no command `{with}`"
         );
-        if let Of(argument, ..) | HereWith(argument, _) = meaning {
+        if let Of(argument, ..)
+        | HereWith(argument, _)
+        | EachWith(argument, _)
+        | OneWith(argument, _) = meaning
+        {
             assert!(
                 own.any(|(_, command)| is_argument(command, argument)),
                 "{with}: {argument}"

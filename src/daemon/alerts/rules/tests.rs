@@ -313,6 +313,11 @@ fn messages_name_the_problem_and_the_command() {
         say(&facts),
         "run 42 of roster was held back; `rollbook runs show 42` shows why, `rollbook approve 42` accepts it"
     );
+    facts.in_source = Some(named("north"));
+    assert_eq!(
+        say(&facts),
+        "run 42 of roster was held back; `rollbook runs show 42 --in north` shows why, `rollbook approve 42 --in north` accepts it"
+    );
 }
 
 #[test]
