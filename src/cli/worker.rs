@@ -75,7 +75,7 @@ pub async fn run(folders: &Folders, setup: Setup, mut changes: Changes) -> Resul
         |meaning| health.is_healthy(meaning),
     );
     let program = RequestProgram::of_worker(folders);
-    let requests = answer_requests(&shared.database, |source| shared.has(source), &program);
+    let requests = answer_requests(&shared.database, |source| shared.serves(source), &program);
     let file = ClusterFile::in_folder(&start::runtime_folder(
         folders,
         &folders.mirror(&shared.setup()),

@@ -34,6 +34,8 @@ pub struct SourceLink {
     runs: AtomicUsize,
     /// Whether no run may begin, because the source is to be given back.
     is_leaving: AtomicBool,
+    /// Whether commands reach it.
+    is_serving: AtomicBool,
     /// Locked while something is shipped.
     pub(super) shipped: tokio::sync::Mutex<ShippedFiles>,
 }
@@ -83,6 +85,7 @@ impl SourceLink {
             lease: Mutex::new(lease),
             runs: AtomicUsize::new(0),
             is_leaving: AtomicBool::new(false),
+            is_serving: AtomicBool::new(false),
             shipped: tokio::sync::Mutex::new(ShippedFiles {
                 files,
                 attempts: Vec::new(),
@@ -130,6 +133,15 @@ impl SourceLink {
     /// Lets no run begin from now on.
     pub(super) fn leave(&self) {
         self.is_leaving.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether commands reach it: not before its daemon listens, and not any more when that ends.
+    pub(super) fn is_serving(&self) -> bool {
+        self.is_serving.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn set_serving(&self, is_serving: bool) {
+        self.is_serving.store(is_serving, Ordering::SeqCst);
     }
 
     /// What the source does now.

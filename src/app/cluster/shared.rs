@@ -79,9 +79,10 @@ impl WorkerShared {
         Arc::clone(&setup.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether this worker serves a source now.
-    pub fn has(&self, source: &SourceName) -> bool {
-        self.links().contains_key(source)
+    /// Whether commands for a source reach it here now.
+    pub fn serves(&self, source: &SourceName) -> bool {
+        let links = self.links();
+        links.get(source).is_some_and(|link| link.is_serving())
     }
 
     pub(super) fn link(&self, link: &Arc<SourceLink>) {

@@ -102,7 +102,8 @@ impl HeldSource {
         drop(opening);
         self.worker.link(&link);
         let app = Arc::new(app);
-        let ended = self.serve(folders, &app, unfinished).await;
+        let ended = self.serve(folders, (&app, &link), unfinished).await;
+        link.set_serving(false);
         let is_lost = self.lost.is_cancelled();
         // What it wrote last; a mirror that cannot be written is given up as it was shipped last.
         if !is_lost && ended.is_ok() {
@@ -121,7 +122,7 @@ impl HeldSource {
     async fn serve(
         &self,
         folders: &Folders,
-        app: &Arc<App>,
+        (app, link): (&Arc<App>, &SourceLink),
         unfinished: Vec<JobName>,
     ) -> Result<(), String> {
         if !app.ship().await {
@@ -146,6 +147,10 @@ impl HeldSource {
                 ended = &mut served => return ended,
                 () = self.lost.cancelled(), if !end.is_cancelled() => end.cancel(),
                 () = self.stop.cancelled(), if !end.is_cancelled() => end.cancel(),
+                // It was polled, so its daemon listens.
+                () = std::future::ready(()), if link.is_serving() == end.is_cancelled() => {
+                    link.set_serving(!end.is_cancelled());
+                }
                 () = self.worker.clock.sleep(SHIP_EVERY), if !end.is_cancelled() => {
                     if app.has_unshipped_writes() {
                         // Whether it succeeds is found out by what depends on it.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::district::{District, Plan};
 use super::vendor::source;
 use super::workers::Worker;
+use crate::database::psql;
 
 /// The machine without a worker.
 const ELSEWHERE: usize = 2;
@@ -19,11 +20,22 @@ fn commands_reach_the_worker_that_has_the_source() {
     let Some(mut district) = District::new(plan) else {
         return;
     };
-    district.add_many(2);
+    district.add_many(1);
     let url = district.database.url.clone();
-    district
-        .workers
-        .push(Worker::new(&district.installation, ELSEWHERE, &url));
+    for number in [1, ELSEWHERE] {
+        let worker = Worker::new(&district.installation, number, &url);
+        district.workers.push(worker);
+    }
+    district.until("a worker has joined", |district| {
+        let sql = "SELECT 1 FROM rollbook_cluster.workers";
+        psql(&district.database.url, sql).is_ok_and(|rows| rows == [["1"]])
+    });
+    // At once: the daemon of a source that was claimed just now does not listen yet, and the command waits for it.
+    for school in 0..4 {
+        let ran = district.run_at(ELSEWHERE, &["sync", &source(school)]);
+        assert_eq!(ran.code, Some(0), "{ran:?}\n{}", district.told());
+    }
+    district.start(1);
     district.until("each has two", |district| {
         let mut workers = district.workers[..2].iter();
         workers.all(|worker| worker.folders().len() == 2)
@@ -65,6 +77,9 @@ fn commands_reach_the_worker_that_has_the_source() {
     let held = report["run"]["run"].to_string();
     let runs = succeed(&["runs", "--in", &name, "--json"]);
     assert!(runs.contains("held"), "{runs}");
+    let status = run(&["status", "--in", &name]).out;
+    let suggested = format!("rollbook approve {held} --in {name}");
+    assert!(status.contains(&suggested), "{status}");
     succeed(&["approve", &held, "--in", &name, "--yes"]);
     succeed(&["sync", &name]);
 
