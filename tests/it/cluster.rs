@@ -15,6 +15,7 @@ mod district;
 mod kills;
 mod moves;
 mod partitions;
+mod quotas;
 mod restores;
 mod statements;
 mod stopped;

@@ -52,6 +52,7 @@ struct School {
 struct State {
     schools: Vec<School>,
     readings: Vec<Reading>,
+    requests: usize,
 }
 
 struct Shared {
@@ -76,6 +77,7 @@ impl Vendor {
         let state = State {
             schools: (0..schools).map(school).collect(),
             readings: Vec::new(),
+            requests: 0,
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
@@ -142,6 +144,11 @@ impl Vendor {
             school.is_held = false;
         }
         self.shared.changed.notify_all();
+    }
+
+    /// How many requests it has received, of any kind.
+    pub fn requests(&self) -> usize {
+        self.shared.state().requests
     }
 
     /// What is to be published.
@@ -211,6 +218,7 @@ impl Shared {
 
     fn answer(&self, request: &Request) -> HttpResponse {
         assert_eq!(request.method, "GET", "nothing but a GET may be sent");
+        self.state().requests += 1;
         let number = |name: &str| request.query.get(name).and_then(|text| text.parse().ok());
         let (offset, limit) = (
             number("offset").unwrap_or(0),
