@@ -5,7 +5,7 @@ mod fetch;
 mod forget;
 mod put;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::ClusterDatabase;
 use super::error::ClusterError;
@@ -108,6 +108,11 @@ fn leave_nothing(vault: &Vault, source: &SourceName, grant: &KeptGrant) -> Resul
         Some(_) => vault.forget(source).map(drop),
         None => leave_successor(vault, source, &grant.seed_hash),
     }
+}
+
+/// Whether a grant is more than what [`leave_nothing`] has left.
+fn can_sign_in(grant: &KeptGrant) -> bool {
+    !grant.refresh_token.expose_secret().is_empty() || grant.access.is_some()
 }
 
 /// Leaves an empty successor of a configured refresh token, so that it is not sent again: it is used up.

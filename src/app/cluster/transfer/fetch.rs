@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{
-    TransactionEnd, TransferError, commit, leave_nothing, leave_successor, refused, remove_rows,
-    take, vacated,
+    TransactionEnd, TransferError, can_sign_in, commit, leave_nothing, leave_successor, refused,
+    remove_rows, take, vacated,
 };
 use crate::app::ClusterDatabase;
 use crate::app::cluster::error::ClusterError;
@@ -168,10 +168,10 @@ pub async fn move_out(
              `rollbook cluster forget {source}` removes them"
         ));
     }
-    Ok(match let_go.grant {
-        Some(_) => MovedSignIn::Moved,
-        None if let_go.is_unclear => MovedSignIn::Unclear,
-        None => MovedSignIn::None,
+    Ok(match let_go.grant.as_ref().is_some_and(can_sign_in) {
+        true => MovedSignIn::Moved,
+        false if let_go.is_unclear => MovedSignIn::Unclear,
+        false => MovedSignIn::None,
     })
 }
 

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{
-    TransactionEnd, TransferError, commit, found_free, has_a_worker, leave_nothing, refused,
-    vacated,
+    TransactionEnd, TransferError, can_sign_in, commit, found_free, has_a_worker, leave_nothing,
+    refused, vacated,
 };
 use crate::app::ClusterDatabase;
 use crate::app::cluster::files::{FileHashes, MIRROR, VAULT};
@@ -80,7 +80,7 @@ pub async fn put_files(
         .store(database, &session, mirror_pages, vault.as_ref())
         .await
     {
-        Ok(TransactionEnd::Committed) => return Ok(moving.grant.is_some()),
+        Ok(TransactionEnd::Committed) => return Ok(moving.grant.as_ref().is_some_and(can_sign_in)),
         Ok(TransactionEnd::Unknown(error)) => {
             return refused(format!(
                 "it is not known whether the cluster's database has {source} now ({error}); `rollbook cluster status` tells. If it has not, \
