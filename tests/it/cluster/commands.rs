@@ -1,11 +1,12 @@
 //! Commands on a machine that has no source, and no worker, reach the worker that has it.
 
+use rollbook::postgres::cluster;
 use serde_json::Value;
 
 use super::district::{District, Plan};
 use super::vendor::source;
 use super::workers::Worker;
-use crate::database::psql;
+use crate::cluster_tokens::connect;
 
 /// The machine without a worker.
 const ELSEWHERE: usize = 2;
@@ -20,22 +21,11 @@ fn commands_reach_the_worker_that_has_the_source() {
     let Some(mut district) = District::new(plan) else {
         return;
     };
-    district.add_many(1);
+    district.add_many(2);
     let url = district.database.url.clone();
-    for number in [1, ELSEWHERE] {
-        let worker = Worker::new(&district.installation, number, &url);
-        district.workers.push(worker);
-    }
-    district.until("a worker has joined", |district| {
-        let sql = "SELECT 1 FROM rollbook_cluster.workers";
-        psql(&district.database.url, sql).is_ok_and(|rows| rows == [["1"]])
-    });
-    // At once: the daemon of a source that was claimed just now does not listen yet, and the command waits for it.
-    for school in 0..4 {
-        let ran = district.run_at(ELSEWHERE, &["sync", &source(school)]);
-        assert_eq!(ran.code, Some(0), "{ran:?}\n{}", district.told());
-    }
-    district.start(1);
+    district
+        .workers
+        .push(Worker::new(&district.installation, ELSEWHERE, &url));
     district.until("each has two", |district| {
         let mut workers = district.workers[..2].iter();
         workers.all(|worker| worker.folders().len() == 2)
@@ -90,4 +80,38 @@ fn commands_reach_the_worker_that_has_the_source() {
     );
     district.assert_right("after commands");
     assert!(district.workers[ELSEWHERE].folders().is_empty());
+}
+
+/// Between the claim and the daemon that listens the source's first state is stored, which takes as long as the database does.
+#[test]
+fn a_command_waits_for_a_source_that_was_claimed_just_now() {
+    let plan = Plan {
+        schools: 1,
+        every: 0,
+        ..Plan::default()
+    };
+    let Some(mut district) = District::new(plan) else {
+        return;
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let cluster = connect(&district.installation.path(""), &district.database.url);
+    let lock = runtime.block_on(async {
+        let session = cluster.session().await.expect("connected");
+        let prepared = cluster::prepare(&session, &cluster.schema).await;
+        prepared.expect("made");
+        let locked = session.batch("BEGIN; LOCK TABLE rollbook_cluster.pages IN EXCLUSIVE MODE");
+        locked.await.expect("locked");
+        session
+    });
+    district.add_many(1);
+    let command = district.workers[0].command(&district.installation, &["sync", &source(0)]);
+    let running = district.installation.start(command);
+    district.until("the worker has had time to begin with it", |district| {
+        let sql = "SELECT count(*) FROM pg_stat_activity \
+                   WHERE wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '5 s'";
+        district.database.query(sql) == [["1"]]
+    });
+    runtime.block_on(lock.batch("COMMIT")).expect("unlocked");
+    let ran = running.end();
+    assert_eq!(ran.code, Some(0), "{ran:?}\n{}", district.told());
 }
