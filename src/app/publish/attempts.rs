@@ -30,6 +30,10 @@ pub(super) struct AttemptFailure {
 
 /// What may be expected of the next attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(dead_code, reason = "nothing is sent")
+)]
 pub(super) enum FailureKind {
     /// It fails likewise until somebody does something.
     Lasting,
