@@ -81,6 +81,8 @@ pub struct StreamLayout<'a> {
     pub tables: &'a [PublishedTable],
     /// The connector's combo lists, where the source has them.
     pub combos: Option<&'a LabelColumns>,
+    /// What may be done for it.
+    pub lock: LayoutLock,
 }
 
 /// What a publisher may do to tables that others publish to as well.
@@ -140,13 +142,12 @@ pub async fn lay_out(
     session: &DatabaseSession,
     target: &PublishTarget,
     layout: StreamLayout<'_>,
-    lock: LayoutLock,
 ) -> Result<LaidOut, DatabaseError> {
-    lock.take(session, &target.schema).await?;
+    layout.lock.take(session, &target.schema).await?;
     let (mut tables, mut is_changed) = (Vec::new(), false);
     for table in layout.tables {
         let name = table_name(layout.connector, layout.stream, table.part);
-        match lay_out_table(session, target, layout, (&name, table), lock).await? {
+        match lay_out_table(session, target, layout, (&name, table)).await? {
             LaidOut::Tables {
                 tables: made,
                 is_changed: this,
@@ -158,8 +159,8 @@ pub async fn lay_out(
         }
     }
     if !layout.tables.is_empty() {
-        view::make(session, target, layout, lock).await?;
-        access::grant(session, target, layout, (&tables, lock)).await?;
+        view::make(session, target, layout).await?;
+        access::grant(session, target, layout, &tables).await?;
     }
     Ok(LaidOut::Tables { tables, is_changed })
 }
@@ -169,7 +170,6 @@ async fn lay_out_table(
     target: &PublishTarget,
     layout: StreamLayout<'_>,
     (name, table): (&str, &PublishedTable),
-    lock: LayoutLock,
 ) -> Result<LaidOut, DatabaseError> {
     let schema = quote(&target.schema);
     let columns = format!("{schema}.rollbook_columns");
@@ -180,7 +180,7 @@ async fn lay_out_table(
     }
     let plan = plan(actual.as_ref(), table, &others);
     if plan.is_refused || plan.is_lossy || !plan.changes.is_empty() {
-        lock.may_change()?;
+        layout.lock.may_change()?;
     }
     write_columns(session, &columns, layout.source, (name, table)).await?;
     if plan.is_refused {
@@ -216,7 +216,7 @@ async fn lay_out_table(
     if is_lossy {
         compare_others(session, target, name, layout.source.as_str()).await?;
     }
-    comments::set(session, target, layout, (name, table), lock).await?;
+    comments::set(session, target, layout, (name, table)).await?;
     let made = TargetTable {
         name: name.to_owned(),
         table: table.clone(),

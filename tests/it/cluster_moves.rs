@@ -381,7 +381,7 @@ async fn a_token_that_may_be_used_up_does_not_move_out() {
         world.sql("UPDATE tokens SET intent_at = now() - interval '91 s'");
         assert_done(
             &world.move_out("moved").end(),
-            "its token may be used up: sign in there anew",
+            "its token may be used up: sign in there again",
         );
         assert_eq!(world.rows(), [NOTHING]);
         assert_eq!(world.sync("moved"), sent("parked", []));

@@ -250,6 +250,18 @@ fn hashes_of(snapshot: &Option<PageSnapshot>, before: &PageHashes) -> PageHashes
     }
 }
 
+/// The next pages of a file that have changed, about this many bytes; none behind the last.
+pub(super) async fn next_batch(
+    mut snapshot: PageSnapshot,
+    bytes: usize,
+) -> Result<(PageSnapshot, PageBatch), StoreError> {
+    let read = move || {
+        let (numbers, bytes) = snapshot.next(bytes)?.into_iter().unzip();
+        Ok((snapshot, PageBatch { numbers, bytes }))
+    };
+    blocking(read).await
+}
+
 /// Sends the pages of a file that have changed.
 pub(super) async fn send_file(
     session: &DatabaseSession,
@@ -262,17 +274,12 @@ pub(super) async fn send_file(
         file,
     };
     loop {
-        let read = blocking(move || {
-            let batch = snapshot.next(BATCH);
-            (snapshot, batch)
-        });
-        let (returned, batch) = read.await;
+        let (returned, batch) = next_batch(snapshot, BATCH).await?;
         snapshot = returned;
-        let (numbers, bytes): (Vec<i32>, Vec<Vec<u8>>) = batch?.into_iter().unzip();
-        if numbers.is_empty() {
+        if batch.numbers.is_empty() {
             break;
         }
-        pages::put(session, schema, file, &PageBatch { numbers, bytes }).await?;
+        pages::put(session, schema, file, &batch).await?;
     }
     if let Some(last) = snapshot.cut_behind() {
         pages::cut(session, schema, file, last).await?;

@@ -35,7 +35,7 @@ pub(super) struct AttemptFailure {
     expect(dead_code, reason = "nothing is sent")
 )]
 pub(super) enum FailureKind {
-    /// It fails likewise until somebody does something.
+    /// It fails likewise until an admin does something.
     Lasting,
     /// Some streams could not be published; the others are.
     SomeStreams,

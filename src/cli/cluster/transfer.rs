@@ -102,7 +102,7 @@ pub async fn fetch(
             MovedSignIn::None => "There was no sign-in.".to_owned(),
             MovedSignIn::Moved => "The sign-in is in the vault.".to_owned(),
             MovedSignIn::Unclear => format!(
-                "The sign-in was deleted, because its token may be used up: sign in there anew, with `rollbook login {source}` or a new `refresh_token`."
+                "The sign-in was deleted, because its token may be used up: sign in there again, with `rollbook login {source}` or a new `refresh_token`."
             ),
         }
     ));

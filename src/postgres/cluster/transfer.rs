@@ -27,7 +27,7 @@ pub async fn content(
     Ok(rows.first().and_then(|row| row.get(0)))
 }
 
-/// Takes the row of a source away from whoever had it. The row stays, with a claim that no worker has (cluster-protocol.md 1 rule 1).
+/// Takes the row of a source away from the worker that had it. The row stays, with a claim that no worker has (cluster-protocol.md 1 rule 1).
 /// Returns false if it is not as it was found, or a worker has the source.
 pub async fn take(
     session: &DatabaseSession,

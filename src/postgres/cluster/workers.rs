@@ -46,7 +46,7 @@ fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// Adds a worker, and frees the sources of those whose rows somebody deleted.
+/// Adds a worker, and frees the sources of those whose rows were deleted by hand.
 ///
 /// # Errors
 /// When the database refuses it or does not answer; the same holds for all below.

@@ -6,14 +6,14 @@ use super::super::error::DatabaseError;
 use super::super::fence::SOURCES;
 use super::super::quote;
 use super::super::session::DatabaseSession;
-use super::{LayoutLock, PublishTarget, StreamLayout, TargetTable, view};
+use super::{PublishTarget, StreamLayout, TargetTable, view};
 
 /// Grants the rights that it lacks: the tables of a stream, their view, and what tells of them.
 pub(super) async fn grant(
     session: &DatabaseSession,
     target: &PublishTarget,
     layout: StreamLayout<'_>,
-    (made, lock): (&[TargetTable], LayoutLock),
+    made: &[TargetTable],
 ) -> Result<(), DatabaseError> {
     let Some(reader) = &target.reader else {
         return Ok(());
@@ -45,6 +45,6 @@ pub(super) async fn grant(
     if grants.is_empty() {
         return Ok(());
     }
-    lock.may_change()?;
+    layout.lock.may_change()?;
     session.batch(&grants).await
 }

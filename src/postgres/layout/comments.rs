@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 use super::super::error::DatabaseError;
 use super::super::session::DatabaseSession;
 use super::super::{literal, quote};
-use super::{LayoutLock, PublishTarget, StreamLayout};
+use super::{PublishTarget, StreamLayout};
 use crate::model::published::{PublishedPart, PublishedTable, SOURCE_COLUMN};
 
 const SOURCE: &str = "the source: an account at the vendor, as rollbook.toml names it";
@@ -18,7 +18,6 @@ pub(super) async fn set(
     target: &PublishTarget,
     layout: StreamLayout<'_>,
     (name, table): (&str, &PublishedTable),
-    lock: LayoutLock,
 ) -> Result<(), DatabaseError> {
     let found = found(session, &target.schema, name).await?;
     let place = format!("{}.{}", quote(&target.schema), quote(name));
@@ -43,7 +42,7 @@ pub(super) async fn set(
     if sql.is_empty() {
         return Ok(());
     }
-    lock.may_change()?;
+    layout.lock.may_change()?;
     session.batch(&sql).await
 }
 

@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 use super::super::error::DatabaseError;
 use super::super::session::DatabaseSession;
 use super::super::{literal, quote};
-use super::{LayoutLock, PublishTarget, StreamLayout, name_within, table_name};
+use super::{PublishTarget, StreamLayout, name_within, table_name};
 use crate::model::published::{PublishedPart, SOURCE_COLUMN};
 use crate::model::{ConnectorName, StreamName};
 
@@ -67,7 +67,6 @@ pub(super) async fn make(
     session: &DatabaseSession,
     target: &PublishTarget,
     layout: StreamLayout<'_>,
-    lock: LayoutLock,
 ) -> Result<(), DatabaseError> {
     let Some(combos) = layout.combos else {
         return Ok(());
@@ -106,7 +105,7 @@ pub(super) async fn make(
     if known.first().is_some_and(|row| !is_ours(row)) {
         return Err(DatabaseError::ForeignTable(view));
     }
-    lock.may_change()?;
+    layout.lock.may_change()?;
     let readers = readers(session, &target.schema, &table).await?;
     let make = format!(
         "DROP VIEW IF EXISTS {place}; CREATE VIEW {place} AS {body}; COMMENT ON VIEW {place} IS {}",

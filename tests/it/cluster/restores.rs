@@ -92,7 +92,7 @@ fn an_empty_database_is_filled_again() {
     district.until_placed();
 }
 
-/// Somebody tidied up: the sources name workers that are not there.
+/// An operator deleted rows: the sources name workers that are not there.
 #[test]
 fn rows_of_killed_workers_that_were_deleted_leave_no_source_alone() {
     let Some((mut district, mut random)) = district(6, 2) else {
@@ -100,12 +100,12 @@ fn rows_of_killed_workers_that_were_deleted_leave_no_source_alone() {
     };
     district.until_placed();
     district.workers.iter_mut().for_each(Worker::kill);
-    let tidied = "DELETE FROM rollbook_cluster.workers";
-    district.database.execute(tidied);
+    let deleted = "DELETE FROM rollbook_cluster.workers";
+    district.database.execute(deleted);
     district.vendor.change_all(&mut random);
     for worker in [0, 1] {
         district.start(worker);
     }
-    district.assert_right("tidied up");
+    district.assert_right("rows deleted");
     district.until_placed();
 }

@@ -145,7 +145,7 @@ pub async fn move_out(
         TransactionEnd::Unknown(error) => {
             return refused(format!(
                 "the files of {source} are complete, but not its sign-in: it is not known whether the cluster's database has it still ({error}). \
-                 `rollbook cluster forget {source}`, and sign in anew"
+                 `rollbook cluster forget {source}`, and sign in again"
             ));
         }
     }
@@ -153,7 +153,7 @@ pub async fn move_out(
     if let Err(error) = let_go.put_into(&vault, source) {
         return refused(format!(
             "the files of {source} are complete, but not its sign-in, which was taken out of the cluster's database: {error}. \
-             `rollbook cluster forget {source}`, and sign in anew"
+             `rollbook cluster forget {source}`, and sign in again"
         ));
     }
     let removed = async {

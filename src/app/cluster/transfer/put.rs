@@ -13,15 +13,15 @@ use super::{
 use crate::app::ClusterDatabase;
 use crate::app::cluster::files::{FileHashes, MIRROR, VAULT};
 use crate::app::cluster::sealed_grant::TokenKeys;
+use crate::app::cluster::shipping::next_batch;
 use crate::app::cluster::token_store::age;
 use crate::clock::Clock;
 use crate::cluster::lease::{Position, RunFence};
 use crate::document::suggest::listed;
-use crate::http::blocking::blocking;
 use crate::model::{ClusterSummary, KeptGrant, SourceName};
 use crate::postgres::DatabaseSession;
 use crate::postgres::cluster::leases::{self, Shipped};
-use crate::postgres::cluster::pages::{self, PageBatch, SourceFile};
+use crate::postgres::cluster::pages::{self, SourceFile};
 use crate::postgres::cluster::tokens::TokenTable;
 use crate::postgres::cluster::{SHORT, transfer};
 use crate::postgres::random::new_revision;
@@ -84,7 +84,7 @@ pub async fn put_files(
         Ok(TransactionEnd::Unknown(error)) => {
             return refused(format!(
                 "it is not known whether the cluster's database has {source} now ({error}); `rollbook cluster status` tells. If it has not, \
-                 repeat the command and sign in anew"
+                 repeat the command and sign in again"
             ));
         }
         Ok(TransactionEnd::RolledBack(error)) => error.into(),
@@ -167,7 +167,7 @@ impl MovingSource<'_> {
         }
     }
 
-    /// Brings the sign-in, unless somebody has signed in to the source in the cluster, and the requests of each day.
+    /// Brings the sign-in, unless a person has signed in to the source in the cluster, and the requests of each day.
     async fn bring(&self, table: &TokenTable<'_>, vault: &Arc<Vault>) -> Result<(), TransferError> {
         let source = self.source;
         for (day, requests) in vault.counts(source)? {
@@ -217,14 +217,9 @@ async fn send(
         file,
     };
     loop {
-        let read = blocking(move || {
-            let batch = snapshot.next(BATCH);
-            (snapshot, batch)
-        });
-        let (returned, batch) = read.await;
+        let (returned, batch) = next_batch(snapshot, BATCH).await?;
         snapshot = returned;
-        let (numbers, bytes): (Vec<i32>, Vec<Vec<u8>>) = batch?.into_iter().unzip();
-        let is_end = numbers.is_empty();
+        let is_end = batch.numbers.is_empty();
         session.begin_within(SHORT).await?;
         if !leases::hold(session, schema, source.as_str(), claim).await? {
             session.roll_back().await;
@@ -233,7 +228,7 @@ async fn send(
         match snapshot.cut_behind().filter(|_| is_end) {
             // Those of an attempt that was interrupted.
             Some(last) => pages::cut(session, schema, of, last).await?,
-            None => pages::put(session, schema, of, &PageBatch { numbers, bytes }).await?,
+            None => pages::put(session, schema, of, &batch).await?,
         }
         session.commit().await?;
         if is_end {

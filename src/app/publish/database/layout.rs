@@ -107,16 +107,17 @@ impl PublishPass<'_> {
             stream: &table.stream,
             tables: &parts,
             combos,
+            lock: LayoutLock::Shared,
         };
         let run = self.state.run;
         self.announce(run).await?;
-        let lay_out =
-            async |lock| Ok(layout::lay_out(self.session, self.target, layout, lock).await?);
-        let looked = lay_out(LayoutLock::Shared);
+        let lay_out = async |layout| Ok(layout::lay_out(self.session, self.target, layout).await?);
+        let looked = lay_out(layout);
         let looked = self.advance_with(run, None, looked).await;
         let laid_out = match looked {
             Err(PassError::Differs) => {
-                let changed = lay_out(LayoutLock::Alone);
+                let lock = LayoutLock::Alone;
+                let changed = lay_out(StreamLayout { lock, ..layout });
                 self.advance_by(Statements::Long, (run, None), changed)
                     .await?
             }
