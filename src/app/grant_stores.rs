@@ -1,7 +1,9 @@
 //! Where the tokens of sources are: in the vault of this machine, or in the database of a cluster.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::App;
 use super::vault_store::VaultStore;
 #[cfg(feature = "postgres")]
 use super::vault_store::keys;
@@ -14,6 +16,9 @@ use crate::setup::files::Secrets;
 use crate::setup::{Folders, Setup};
 use crate::store::vault::{Keys, VaultEntry, entries};
 use crate::store::{StoreError, Vault};
+
+/// Between two looks whether token requests have ended.
+const SETTLE_POLL: Duration = Duration::from_millis(200);
 
 /// Where tokens are, and where requests are counted.
 pub(super) struct GrantStores {
@@ -104,4 +109,32 @@ fn cluster_tokens(
         keys,
         clock.clone(),
     )))
+}
+
+impl App {
+    /// Whether a token request is under way, or what one has brought is not stored yet.
+    pub fn has_token_request(&self) -> bool {
+        !self.grants.is_settled()
+    }
+
+    /// Waits until no token request is under way and all that one has brought is stored, or until this time has passed. A process
+    /// that ends sooner may lose a refresh token (cluster-protocol.md 3 rule 17).
+    pub async fn settle_tokens(&self, limit: Duration) -> bool {
+        let end = self.clock.running().saturating_add(limit);
+        let mut is_reported = false;
+        while self.has_token_request() {
+            if self.clock.running() >= end {
+                tracing::warn!(
+                    "a token request has not ended; if its answer is lost, the source may need a sign-in"
+                );
+                return false;
+            }
+            if !std::mem::replace(&mut is_reported, true) {
+                let limit = limit.as_secs();
+                tracing::info!("waiting for the answer to a token request, for {limit} s at most");
+            }
+            self.clock.sleep(SETTLE_POLL).await;
+        }
+        true
+    }
 }

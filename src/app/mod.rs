@@ -42,7 +42,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -114,9 +113,6 @@ use crate::store::vault::{load_suppression, vault_file};
 use crate::store::{DryRunCopy, Store, StoreError, Vault, remove_left_over};
 use crate::store::{audit, unconfigured};
 use crate::sync::{Job, ProgressSink, RunOptions, RunReport, Runner, Source};
-
-/// Between two looks whether token requests have ended.
-const SETTLE_POLL: Duration = Duration::from_millis(200);
 
 /// The application: the configuration in force, the mirror, the vault.
 pub struct App {
@@ -540,32 +536,6 @@ impl App {
         let source = setup.sources.get(&job.source);
         let secrets = source.map_or(0, |source| self.source_fingerprint(source) & 0xfff);
         format!("{}{key}{secrets:03x}", jobs::config_fingerprint(setup, job))
-    }
-
-    /// Whether a token request is under way, or what one has brought is not stored yet.
-    pub fn has_token_request(&self) -> bool {
-        !self.grants.is_settled()
-    }
-
-    /// Waits until no token request is under way and all that one has brought is stored, or until this time has passed. A process
-    /// that ends sooner may lose a refresh token (cluster-protocol.md 3 rule 17).
-    pub async fn settle_tokens(&self, limit: Duration) -> bool {
-        let end = self.clock.running().saturating_add(limit);
-        let mut is_reported = false;
-        while self.has_token_request() {
-            if self.clock.running() >= end {
-                tracing::warn!(
-                    "a token request has not ended; if its answer is lost, the source may need a sign-in"
-                );
-                return false;
-            }
-            if !std::mem::replace(&mut is_reported, true) {
-                let limit = limit.as_secs();
-                tracing::info!("waiting for the answer to a token request, for {limit} s at most");
-            }
-            self.clock.sleep(SETTLE_POLL).await;
-        }
-        true
     }
 
     /// When a person last signed in to the job's source, if its tokens are from a sign-in.
