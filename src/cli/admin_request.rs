@@ -5,10 +5,10 @@ use std::path::Path;
 use super::exit::Exit;
 use super::owner::is_cluster;
 use super::start::{self, runtime_folders};
-use crate::app::{AdminMessage, AdminRequest, AdminResponse, App, RecordedAction};
-use crate::daemon::{absolute, control_server};
-use crate::permissions::invoker;
-use crate::setup::{Folders, Overlay, Setup};
+use rollbook_app::app::{AdminMessage, AdminRequest, AdminResponse, App, RecordedAction};
+use rollbook_core::permissions::invoker;
+use rollbook_engine::daemon::{absolute, control_server};
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 
 /// Which process handled a request.
 pub enum HandledBy {

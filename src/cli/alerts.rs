@@ -2,10 +2,10 @@
 
 use super::exit::Exit;
 use super::{out, start};
-use crate::clock::Clock;
-use crate::daemon::alerts::{Alert, AlertKind, channels, send};
-use crate::model::scalar;
-use crate::setup::{Folders, Overlay, Setup};
+use rollbook_core::clock::Clock;
+use rollbook_core::model::scalar;
+use rollbook_engine::daemon::alerts::{Alert, AlertKind, channels, send};
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 
 /// Options of `alerts`.
 #[derive(Debug, clap::Args)]

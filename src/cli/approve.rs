@@ -12,11 +12,11 @@ use super::stop::stop_on_signal;
 use super::suggested::suggested;
 use super::sync::{outcome_of, run_all, show};
 use super::{held_rows, out, runs};
-use crate::app::{AdminRequest, AdminResponse};
-use crate::model::{Cause, Outcome};
-use crate::setup::Folders;
-use crate::store::queries::{self, Reader};
-use crate::sync::RunOptions;
+use rollbook_app::app::{AdminRequest, AdminResponse};
+use rollbook_core::model::{Cause, Outcome};
+use rollbook_core::store::queries::{self, Reader};
+use rollbook_engine::setup::Folders;
+use rollbook_engine::sync::RunOptions;
 
 /// Options of `approve`.
 #[derive(Debug, clap::Args)]

@@ -17,9 +17,9 @@ use super::{
     rename, report, reset, restore, resume, runs, schema, serve, status, streams, sync, tokens,
     vault, verify, web, why,
 };
-use crate::connector::builtin::DEMO_CONFIG;
-use crate::model::SourceName;
-use crate::setup::Folders;
+use rollbook_core::connector::builtin::DEMO_CONFIG;
+use rollbook_core::model::SourceName;
+use rollbook_engine::setup::Folders;
 
 /// Mirrors school data from other services into one local SQLite file.
 #[derive(Debug, Parser)]

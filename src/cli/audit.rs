@@ -4,9 +4,9 @@ use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::out;
 use super::table::{TextTable, group, left};
-use crate::model::scalar::display_time;
-use crate::setup::Folders;
-use crate::store::queries::{self, AuditLine};
+use rollbook_core::model::scalar::display_time;
+use rollbook_core::store::queries::{self, AuditLine};
+use rollbook_engine::setup::Folders;
 
 /// As many digits of a file's hash as tell two versions apart.
 const HASH_SHOWN: usize = 12;

@@ -8,12 +8,12 @@ use serde_json::json;
 use super::exit::Exit;
 use super::out;
 use super::table::many;
-use crate::app::{BackupRequest, backup_of};
-use crate::clock::Clock;
-use crate::setup::{Folders, Overlay, Setup};
-use crate::store::StoreError;
-use crate::store::database::is_made;
-use crate::store::maintenance::{self, Backup};
+use rollbook_app::app::{BackupRequest, backup_of};
+use rollbook_core::clock::Clock;
+use rollbook_core::store::StoreError;
+use rollbook_core::store::database::is_made;
+use rollbook_core::store::maintenance::{self, Backup};
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 
 /// Options of `backup`.
 #[derive(Debug, clap::Args)]

@@ -17,14 +17,14 @@ use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::out;
 use super::stop::stop_on_signal;
-use crate::app::bundle_states;
-use crate::clock::Clock;
-use crate::document::suggest::advice;
-use crate::model::Table;
-use crate::model::past_time::parse_past;
-use crate::model::scalar::to_canonical;
-use crate::setup::Folders;
-use crate::store::queries::{self, ChangeRange, CompleteRuns, Reader};
+use rollbook_app::app::bundle_states;
+use rollbook_core::clock::Clock;
+use rollbook_core::document::suggest::advice;
+use rollbook_core::model::Table;
+use rollbook_core::model::past_time::parse_past;
+use rollbook_core::model::scalar::to_canonical;
+use rollbook_core::store::queries::{self, ChangeRange, CompleteRuns, Reader};
+use rollbook_engine::setup::Folders;
 
 /// How often `--follow` looks for ended runs.
 const POLL: Duration = Duration::from_secs(1);

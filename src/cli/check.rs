@@ -10,17 +10,17 @@ use super::problems::ProblemLine;
 use super::table::{bullets, indented, many};
 use super::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
 use super::{left_out, out, preflight, problems, serve, start, web};
-use crate::app::{
+use rollbook_app::app::{
     DatabaseCheck, SourceCheck, check_bundles, check_databases, check_targets, keys, rename_advice,
     renamed_in_files, unusable_database,
 };
-use crate::document::Problems;
-use crate::model::Table;
-use crate::setup::{self, Folders, Overlay, Setup};
-use crate::store::queries::{self, Reader};
-use crate::store::table::storage;
-use crate::store::vault::{entries, refused_maskings};
-use crate::store::{StoreError, tables};
+use rollbook_core::document::Problems;
+use rollbook_core::model::Table;
+use rollbook_core::store::queries::{self, Reader};
+use rollbook_core::store::table::storage;
+use rollbook_core::store::vault::{entries, refused_maskings};
+use rollbook_core::store::{StoreError, tables};
+use rollbook_engine::setup::{self, Folders, Overlay, Setup};
 
 /// Options of `check`.
 #[derive(Debug, clap::Args)]

@@ -10,14 +10,14 @@ use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::out;
 use super::table::{TextTable, blocks, count, group, grouped, left, many, minute, one_line, right};
-use crate::app::mirrored_lists;
-use crate::document::suggest::advice;
-use crate::model::SourceName;
-use crate::model::normalize;
-use crate::setup::Folders;
 use crate::spreadsheets::commas;
-use crate::store::lookups::{ComboTable, entries_of, lists_of};
-use crate::store::queries::{self, ListLine, Reader};
+use rollbook_app::app::mirrored_lists;
+use rollbook_core::document::suggest::advice;
+use rollbook_core::model::SourceName;
+use rollbook_core::model::normalize;
+use rollbook_core::store::lookups::{ComboTable, entries_of, lists_of};
+use rollbook_core::store::queries::{self, ListLine, Reader};
+use rollbook_engine::setup::Folders;
 
 /// Options of `combos`.
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,7 @@ mod test;
 
 use super::exit::Exit;
 use super::owner::StateUse;
-use crate::setup::Folders;
+use rollbook_engine::setup::Folders;
 
 /// Options of `connector`.
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use secrecy::SecretSlice;
 
-use crate::setup::files::{Opened, encrypted_file};
+use rollbook_engine::setup::files::{Opened, encrypted_file};
 
 /// Opened once, before root's rights are given up.
 static OPENED: OnceLock<Opened> = OnceLock::new();

@@ -6,8 +6,8 @@ mod written;
 
 use super::exit::Exit;
 use super::owner::StateUse;
-use crate::model::CrosswalkName;
-use crate::setup::Folders;
+use rollbook_core::model::CrosswalkName;
+use rollbook_engine::setup::Folders;
 
 /// Options of `crosswalk`.
 #[derive(Debug, clap::Args)]

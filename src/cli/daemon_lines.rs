@@ -5,11 +5,11 @@ use std::path::Path;
 use super::start::runtime_folders;
 use super::table::grouped;
 use super::table::many;
-use crate::daemon::status::{JobStatus, Status};
-use crate::daemon::{StatusFile, absolute};
-use crate::model::StreamName;
-use crate::model::scalar::display_time;
-use crate::setup::Folders;
+use rollbook_core::model::StreamName;
+use rollbook_core::model::scalar::display_time;
+use rollbook_engine::daemon::status::{JobStatus, Status};
+use rollbook_engine::daemon::{StatusFile, absolute};
+use rollbook_engine::setup::Folders;
 
 /// The status of the daemon that writes this mirror; `None` if no daemon runs.
 pub fn daemon_status(folders: &Folders, mirror: &Path) -> Option<Status> {
@@ -109,10 +109,10 @@ fn job_remark(job: &JobStatus) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::status::{
+    use rollbook_core::model::named;
+    use rollbook_engine::daemon::status::{
         Configuration, Last, Process, RefusedReload, Running, SkippedTick,
     };
-    use crate::model::named;
 
     const AT: &str = "2026-03-02T06:20:00.000Z";
 

@@ -2,7 +2,7 @@
 //!
 //! Only the shipped configuration has these tables; queries that fail are omitted.
 
-use crate::store::queries::{Answer, Reader, ask};
+use rollbook_core::store::queries::{Answer, Reader, ask};
 
 const QUESTIONS: &str = include_str!("demo.sql");
 

@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::{out, start};
-use crate::app::App;
-use crate::clock::PastClock;
-use crate::model::{Cause, JobName};
-use crate::setup::{Folders, Overlay};
-use crate::sync::{ProgressSink, RunOptions, RunReport};
+use rollbook_app::app::App;
+use rollbook_core::clock::PastClock;
+use rollbook_core::model::{Cause, JobName};
+use rollbook_engine::setup::{Folders, Overlay};
+use rollbook_engine::sync::{ProgressSink, RunOptions, RunReport};
 use rollbook_sandbox::Sandbox;
 
 /// Weeks between two runs.

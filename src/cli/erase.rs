@@ -14,15 +14,15 @@ use super::named_people::{NamedPerson, by_file, by_key, by_match};
 use super::out;
 use super::prompt::Prompt;
 use super::table::{indented, many};
-use crate::app::{AdminRequest, AdminResponse, FinishedErasures, folders_of_backups};
-use crate::clock::Clock;
-use crate::connector::api::StreamSpec;
-use crate::model::scalar::display_time;
-use crate::model::{ErasureReason, Table};
-use crate::setup::{Folders, Setup};
-use crate::store::erase::{Preview, preview};
-use crate::store::maintenance::exports;
-use crate::store::suppression::{self, Erasure, ErasureState, erasures};
+use rollbook_app::app::{AdminRequest, AdminResponse, FinishedErasures, folders_of_backups};
+use rollbook_core::clock::Clock;
+use rollbook_core::connector::api::StreamSpec;
+use rollbook_core::model::scalar::display_time;
+use rollbook_core::model::{ErasureReason, Table};
+use rollbook_core::store::erase::{Preview, preview};
+use rollbook_core::store::maintenance::exports;
+use rollbook_core::store::suppression::{self, Erasure, ErasureState, erasures};
+use rollbook_engine::setup::{Folders, Setup};
 
 /// Options of `erase`.
 #[derive(Debug, clap::Args)]

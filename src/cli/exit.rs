@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{out, problems};
-use crate::document::{ProblemKind, Problems, Severity};
-use crate::store::StoreError;
+use rollbook_core::document::{ProblemKind, Problems, Severity};
+use rollbook_core::store::StoreError;
 
 /// Another process owns the mirror: EX_TEMPFAIL of sysexits.
 pub const BUSY_CODE: u8 = 75;

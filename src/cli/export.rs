@@ -20,16 +20,16 @@ use super::out;
 use super::progress::ExportBar;
 use super::stop::stop_on_signal;
 use super::table::{grouped, many};
-use crate::app::BundleAction;
-use crate::clock::Clock;
-use crate::model::past_time::parse_past;
-use crate::model::scalar::saturating_add;
-use crate::model::{History, Table};
-use crate::output::export::{self, ExportError, ExportOrder, ExportedFile};
-use crate::output::rows::RowFormat;
-use crate::setup::tables::kept_history;
-use crate::setup::{Folders, lookups};
-use crate::store::moment::{Moment, QueryForm};
+use rollbook_app::app::BundleAction;
+use rollbook_core::clock::Clock;
+use rollbook_core::model::past_time::parse_past;
+use rollbook_core::model::scalar::saturating_add;
+use rollbook_core::model::{History, Table};
+use rollbook_core::store::moment::{Moment, QueryForm};
+use rollbook_engine::output::export::{self, ExportError, ExportOrder, ExportedFile};
+use rollbook_engine::output::rows::RowFormat;
+use rollbook_engine::setup::tables::kept_history;
+use rollbook_engine::setup::{Folders, lookups};
 
 /// Options of `export`.
 #[derive(Debug, clap::Args)]

@@ -7,10 +7,10 @@ use super::daemon_lines::daemon_status;
 use super::exit::Exit;
 use super::progress::JobBar;
 use super::stop::stop_on_signal;
-use crate::clock::Clock;
-use crate::model::JobName;
-use crate::setup::Folders;
-use crate::store::queries::{self, Reader};
+use rollbook_core::clock::Clock;
+use rollbook_core::model::JobName;
+use rollbook_core::store::queries::{self, Reader};
+use rollbook_engine::setup::Folders;
 
 /// How often mirror and status file are read.
 const POLL: Duration = Duration::from_millis(200);

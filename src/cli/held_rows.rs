@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::exit::Exit;
 use super::out;
 use super::table::{self, grouped, many, one_line};
-use crate::setup::Setup;
-use crate::store::held::HeldKind;
-use crate::store::queries::{self, HeldLine, HeldRow, Reader};
+use rollbook_core::store::held::HeldKind;
+use rollbook_core::store::queries::{self, HeldLine, HeldRow, Reader};
+use rollbook_engine::setup::Setup;
 
 /// Options that show rows.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -199,7 +199,7 @@ fn as_json(groups: &[RowsOfKind]) -> BTreeMap<&str, BTreeMap<&'static str, Value
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::named;
+    use rollbook_core::model::named;
     use serde_json::json;
 
     fn row(kind: HeldKind, key: Value, values: &[Option<&str>]) -> HeldRow {

@@ -6,13 +6,13 @@ use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::table::{TextTable, group, grouped, left, minute, note, right};
 use super::{out, start};
-use crate::app::{hook_states, unknown_hook};
-use crate::clock::Clock;
-use crate::model::scalar::to_canonical;
-use crate::model::{HookName, HookSubject};
-use crate::output::hook::{HookCall, HookNews};
-use crate::setup::{Folders, Overlay, Setup};
-use crate::store::hooks::{HookState, HookStates};
+use rollbook_app::app::{hook_states, unknown_hook};
+use rollbook_core::clock::Clock;
+use rollbook_core::model::scalar::to_canonical;
+use rollbook_core::model::{HookName, HookSubject};
+use rollbook_core::store::hooks::{HookState, HookStates};
+use rollbook_engine::output::hook::{HookCall, HookNews};
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 
 /// Options of `hooks`.
 #[derive(Debug, clap::Args)]

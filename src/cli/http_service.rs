@@ -8,14 +8,14 @@ use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 
 use super::exit::Exit;
-use crate::clock::Clock;
-use crate::daemon::{ControlHandle, Signals};
-use crate::document::text_value::ValueError;
-use crate::http_server::config::{ListenAddress, TlsConfig};
-use crate::http_server::listen::{inherited, listen};
-use crate::http_server::server::HttpServer;
-use crate::http_server::site::Site;
-use crate::setup::files::{SecretError, Secrets};
+use rollbook_core::clock::Clock;
+use rollbook_core::document::text_value::ValueError;
+use rollbook_engine::daemon::{ControlHandle, Signals};
+use rollbook_engine::setup::files::{SecretError, Secrets};
+use rollbook_http::http_server::config::{ListenAddress, TlsConfig};
+use rollbook_http::http_server::listen::{inherited, listen};
+use rollbook_http::http_server::server::HttpServer;
+use rollbook_http::http_server::site::Site;
 
 /// File handles for all connections; the usual limit is 1024.
 const FILES: u64 = 4096;

@@ -23,16 +23,16 @@ use super::exit::Exit;
 use super::prompt::Prompt;
 use super::starter::{self, companions, handover::Host};
 use super::{out, table::indented};
-use crate::connector::Connectors;
-use crate::document::suggest::{advice, quoted};
-use crate::document::{Problems, RenderStyle};
-use crate::folder::read_file;
-use crate::model::{GrantKind, SourceName};
-use crate::permissions::{User, denied, user_name};
-use crate::setup::files::people::PEOPLE_FILE;
-use crate::setup::{Folders, Overlay, Setup, resolve};
 use proposal::{Existing, Proposal, canonical, free_name};
 use report::NextSteps;
+use rollbook_core::connector::Connectors;
+use rollbook_core::document::suggest::{advice, quoted};
+use rollbook_core::document::{Problems, RenderStyle};
+use rollbook_core::folder::read_file;
+use rollbook_core::model::{GrantKind, SourceName};
+use rollbook_core::permissions::{User, denied, user_name};
+use rollbook_engine::setup::files::people::PEOPLE_FILE;
+use rollbook_engine::setup::{Folders, Overlay, Setup, resolve};
 
 /// The package's `rollbook.toml`, which has no sources.
 const PACKAGED_CONFIG: &str = include_str!("../../systemd/deb/rollbook.toml");
@@ -326,7 +326,7 @@ async fn add_sources(
 
 fn known_grant(
     text: &str,
-    connector: &crate::connector::file::Connector,
+    connector: &rollbook_core::connector::file::Connector,
 ) -> Result<GrantKind, Exit> {
     let offered = starter::offered_grants(&connector.auth);
     let found = offered.iter().find(|grant| grant.as_str() == text);

@@ -7,13 +7,13 @@ use super::mirror_access::MirrorAccess;
 use super::table::indented;
 use super::ticks::{UpcomingTick, ticks_unless_paused};
 use super::{out, table};
-use crate::app::known_job;
-use crate::clock::Clock;
-use crate::daemon::status::PauseStatus;
-use crate::model::{JobName, SourceName, StreamName, pause};
-use crate::setup::{Folders, JobSetup};
-use crate::store::pauses;
-use crate::store::schema::outdated;
+use rollbook_app::app::known_job;
+use rollbook_core::clock::Clock;
+use rollbook_core::model::{JobName, SourceName, StreamName, pause};
+use rollbook_core::store::pauses;
+use rollbook_core::store::schema::outdated;
+use rollbook_engine::daemon::status::PauseStatus;
+use rollbook_engine::setup::{Folders, JobSetup};
 
 /// Number of ticks shown per job.
 const TICKS_SHOWN: usize = 3;
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use crate::cli::table::snapshots;
     use crate::cli::ticks::ticks;
-    use crate::model::named;
+    use rollbook_core::model::named;
 
     fn job(streams: &[&str]) -> ListedJob {
         let config = serde_json::from_value(serde_json::json!({

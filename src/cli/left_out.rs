@@ -1,7 +1,7 @@
 //! Which columns jobs leave out, in a line: for `check` and `sync --dry-run`.
 
-use crate::model::JobName;
-use crate::setup::{ColumnReason, Setup};
+use rollbook_core::model::JobName;
+use rollbook_engine::setup::{ColumnReason, Setup};
 
 /// `Not mirrored: 242 of 250 columns of north_learners`; empty where these jobs leave out nothing.
 pub fn line<'j>(setup: &Setup, jobs: impl Iterator<Item = &'j JobName>) -> String {

@@ -7,14 +7,14 @@ use serde::Serialize;
 use super::admin_request::record_sign_in;
 use super::exit::Exit;
 use super::{out, start};
-use crate::app::{Login, LoginError, RecordedAction};
-use crate::auth::{Attempt, Ends, SIGN_IN_TIMEOUT, SignedIn};
-use crate::clock::Clock;
-use crate::document::suggest::joined;
-use crate::model::SourceName;
-use crate::model::scalar;
-use crate::model::scalar::display_time;
-use crate::setup::{Folders, Overlay, Setup};
+use rollbook_app::app::{Login, LoginError, RecordedAction};
+use rollbook_core::clock::Clock;
+use rollbook_core::document::suggest::joined;
+use rollbook_core::model::SourceName;
+use rollbook_core::model::scalar;
+use rollbook_core::model::scalar::display_time;
+use rollbook_engine::setup::{Folders, Overlay, Setup};
+use rollbook_http::auth::{Attempt, Ends, SIGN_IN_TIMEOUT, SignedIn};
 
 /// Options of `login`.
 #[derive(Debug, clap::Args)]

@@ -3,12 +3,12 @@
 use super::admin_request::record_sign_in;
 use super::exit::Exit;
 use super::{out, start};
-use crate::app::{RecordedAction, VendorRevocation, sign_out, token_entries};
-use crate::clock::Clock;
-use crate::document::suggest::advice;
-use crate::model::{GrantKind, SourceName};
-use crate::setup::files::SourceConfig;
-use crate::setup::{Folders, Overlay, Setup};
+use rollbook_app::app::{RecordedAction, VendorRevocation, sign_out, token_entries};
+use rollbook_core::clock::Clock;
+use rollbook_core::document::suggest::advice;
+use rollbook_core::model::{GrantKind, SourceName};
+use rollbook_engine::setup::files::SourceConfig;
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 
 /// Options of `logout`.
 #[derive(Debug, clap::Args)]

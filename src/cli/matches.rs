@@ -10,10 +10,10 @@ use super::mirror_access::MirrorAccess;
 use super::table::many;
 use super::table::{grouped, indented};
 use super::{out, start};
-use crate::document::suggest::advice;
-use crate::model::people::{MatchSet, Matching};
-use crate::setup::{Folders, Overlay};
-use crate::store::matches::{self, Difference};
+use rollbook_core::document::suggest::advice;
+use rollbook_core::model::people::{MatchSet, Matching};
+use rollbook_core::store::matches::{self, Difference};
+use rollbook_engine::setup::{Folders, Overlay};
 
 /// Options of `matches`.
 #[derive(Debug, clap::Args)]

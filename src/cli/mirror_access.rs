@@ -9,15 +9,15 @@ use jiff::tz::TimeZone;
 
 use super::exit::Exit;
 use super::out;
-use crate::document::Problems;
-use crate::document::suggest::advice;
-use crate::model::{SourceName, StreamName, Table};
-use crate::setup::files::StoreConfig;
-use crate::setup::{Folders, Overlay, Setup};
-use crate::store::StoreError;
-use crate::store::database::{is_made, reader};
-use crate::store::queries::{self, Reader};
-use crate::store::schema::refuse_outdated;
+use rollbook_core::document::Problems;
+use rollbook_core::document::suggest::advice;
+use rollbook_core::model::{SourceName, StreamName, Table};
+use rollbook_core::store::StoreError;
+use rollbook_core::store::database::{is_made, reader};
+use rollbook_core::store::queries::{self, Reader};
+use rollbook_core::store::schema::refuse_outdated;
+use rollbook_engine::setup::files::StoreConfig;
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 
 /// The configuration and the mirror, as far as they exist.
 pub struct MirrorAccess {
@@ -164,7 +164,7 @@ pub fn find<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::named;
+    use rollbook_core::model::named;
 
     #[test]
     fn a_stream_is_named_as_its_table_or_with_a_dot() {

@@ -9,11 +9,13 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::DaemonEngine;
-use crate::clock::Clock;
-use crate::daemon::control_server::ControlServer;
-use crate::daemon::{self, ControlHandle, Engine, Event, HistoryFile, StatusPublisher, absolute};
-use crate::model::scalar::{display_time, to_canonical};
+use rollbook_app::app::DaemonEngine;
+use rollbook_core::clock::Clock;
+use rollbook_core::model::scalar::{display_time, to_canonical};
+use rollbook_engine::daemon::control_server::ControlServer;
+use rollbook_engine::daemon::{
+    self, ControlHandle, Engine, Event, HistoryFile, StatusPublisher, absolute,
+};
 
 /// How long a stop waits for the alert that is being sent.
 const LAST_ALERT: Duration = Duration::from_secs(5);

@@ -97,7 +97,7 @@ use exit::Exit;
 use nix::sys::prctl::set_dumpable;
 use nix::sys::resource::{Resource, setrlimit};
 
-use crate::permissions::invoker;
+use rollbook_core::permissions::invoker;
 
 /// The command line without what help adds to it, for man pages.
 pub fn command_line() -> clap::Command {
@@ -153,7 +153,7 @@ async fn command(args: Args, matches: &ArgMatches) -> Result<(), Exit> {
     }
     #[cfg(not(feature = "postgres"))]
     if let (Some(_), _) = (&args.in_source, matches) {
-        return Err(Exit::usage(crate::setup::WITHOUT_POSTGRES));
+        return Err(Exit::usage(rollbook_engine::setup::WITHOUT_POSTGRES));
     }
     match args.command {
         #[cfg(feature = "demo")]

@@ -5,12 +5,12 @@ use std::path::Path;
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::table::many;
-use crate::document::suggest::advice;
-use crate::model::Table;
 use crate::spreadsheets::commas;
 use crate::spreadsheets::grid::SheetCell;
-use crate::store::person::{PersonKey, key_of_text};
-use crate::store::queries::{self, MatchLine, Reader};
+use rollbook_core::document::suggest::advice;
+use rollbook_core::model::Table;
+use rollbook_core::store::person::{PersonKey, key_of_text};
+use rollbook_core::store::queries::{self, MatchLine, Reader};
 
 /// Keys in the message about several rows.
 const KEYS_SHOWN: usize = 10;

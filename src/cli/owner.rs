@@ -12,9 +12,9 @@ use nix::unistd::{self, Gid, Uid, getgrouplist, setgid, setgroups, setuid};
 use super::credentials;
 use super::exit::Exit;
 use super::starter;
-use crate::permissions::{User, owners, this_user, user_name};
-use crate::setup::Folders;
-use crate::setup::files::StoreConfig;
+use rollbook_core::permissions::{User, owners, this_user, user_name};
+use rollbook_engine::setup::Folders;
+use rollbook_engine::setup::files::StoreConfig;
 
 /// What a command does with the mirror's folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,10 +5,10 @@
 use super::admin_request::send_request;
 use super::exit::Exit;
 use super::out;
-use crate::app::{AdminRequest, AdminResponse, TypedTarget};
-use crate::document::suggest::joined;
-use crate::model::JobName;
-use crate::setup::Folders;
+use rollbook_app::app::{AdminRequest, AdminResponse, TypedTarget};
+use rollbook_core::document::suggest::joined;
+use rollbook_core::model::JobName;
+use rollbook_engine::setup::Folders;
 
 /// What is paused or resumed.
 #[derive(Debug, clap::Args)]
@@ -79,7 +79,7 @@ fn text(name: &str, pause: &str, jobs: &[JobName], resume: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::named;
+    use rollbook_core::model::named;
 
     #[test]
     fn a_pause_names_its_jobs_and_its_end() {

@@ -19,11 +19,11 @@ use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::named_people::{NamedPerson, by_columns, by_key, by_match};
 use super::out;
-use crate::app::RecordedAction;
-use crate::clock::Clock;
-use crate::setup::Folders;
-use crate::store::maintenance::{DAYS_EXPORTED, create, write_export};
-use crate::store::suppression::erasures;
+use rollbook_app::app::RecordedAction;
+use rollbook_core::clock::Clock;
+use rollbook_core::store::maintenance::{DAYS_EXPORTED, create, write_export};
+use rollbook_core::store::suppression::erasures;
+use rollbook_engine::setup::Folders;
 
 /// Options of `person`.
 #[derive(Debug, clap::Args)]

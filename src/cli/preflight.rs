@@ -8,8 +8,8 @@ use super::exit::Exit;
 use super::start;
 use super::stop::stop_on_signal;
 use super::table::{TextTable, blocks, bullets, fold, group, left, many, rest_name};
-use crate::app::{ProbeResult, SourceCheck, StreamCheck};
-use crate::setup::Folders;
+use rollbook_app::app::{ProbeResult, SourceCheck, StreamCheck};
+use rollbook_engine::setup::Folders;
 
 /// Probes all sources concurrently.
 pub async fn check_all(folders: &Folders, mirror: Option<&Path>) -> Result<Vec<SourceCheck>, Exit> {
@@ -87,7 +87,7 @@ fn result_text(result: ProbeResult) -> &'static str {
 mod tests {
     use super::*;
     use crate::cli::table::snapshots;
-    use crate::model::named;
+    use rollbook_core::model::named;
 
     fn source(name: &str, account: Option<&str>, streams: &[(&str, ProbeResult)]) -> SourceCheck {
         let message = "could not read page 1: the vendor returned 403; the account lacks the right";

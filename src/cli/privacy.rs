@@ -12,8 +12,8 @@ use self::databases::databases;
 use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::{out, start};
-use crate::oneroster::config::OneRosterConfig;
-use crate::setup::{Folders, Overlay};
+use rollbook_engine::setup::{Folders, Overlay};
+use rollbook_http::oneroster::config::OneRosterConfig;
 
 /// Options of `privacy`.
 #[derive(Debug, clap::Args)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::table::fill;
-use crate::document::{Problem, Problems, RenderStyle, Severity};
+use rollbook_core::document::{Problem, Problems, RenderStyle, Severity};
 
 /// What is in front of a message, and of an advice.
 const ERROR: &str = "error: ";

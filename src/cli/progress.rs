@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::table::grouped;
-use crate::model::{JobName, SourceName, StreamName};
-use crate::sync::{Progress, ProgressSink};
+use rollbook_core::model::{JobName, SourceName, StreamName};
+use rollbook_engine::sync::{Progress, ProgressSink};
 
 /// Bars on standard error.
 #[derive(Clone, Default)]

@@ -11,16 +11,16 @@ use super::mirror_access::MirrorAccess;
 use super::prompt::Prompt;
 use super::table::{TextTable, blocks, bullets, group, grouped, left, many, minute, note, right};
 use super::{out, start};
-use crate::app::{
+use rollbook_app::app::{
     AdminRequest, AdminResponse, App, PublishState, PublishVerification, PublishWhen,
     TableDifference, left_behind, publish_states, published_rows, still_published, unknown_publish,
     verify_published,
 };
-use crate::clock::Clock;
-use crate::document::suggest::joined;
-use crate::model::scalar::to_canonical;
-use crate::model::{PublishName, SourceName};
-use crate::setup::{Folders, Overlay, Setup};
+use rollbook_core::clock::Clock;
+use rollbook_core::document::suggest::joined;
+use rollbook_core::model::scalar::to_canonical;
+use rollbook_core::model::{PublishName, SourceName};
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 
 /// Options of `publish`.
 #[derive(Debug, clap::Args)]

@@ -7,12 +7,12 @@ use super::exit::Exit;
 use super::out;
 use super::start;
 use super::table::{bullets, grouped, many};
-use crate::app::{Renaming, lines_that_name};
-use crate::document::suggest::advice;
-use crate::model::{AuditedAction, SourceName};
-use crate::permissions::invoker;
-use crate::setup::{Folders, Overlay, Setup};
-use crate::store::rename::SourceData;
+use rollbook_app::app::{Renaming, lines_that_name};
+use rollbook_core::document::suggest::advice;
+use rollbook_core::model::{AuditedAction, SourceName};
+use rollbook_core::permissions::invoker;
+use rollbook_core::store::rename::SourceData;
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 
 /// Options of `rename`.
 #[derive(Debug, clap::Args)]

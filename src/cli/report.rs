@@ -12,17 +12,17 @@ use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::out;
 use super::ticks::{UpcomingTick, ticks_unless_paused};
-use crate::app::{held_stream, outputs, run_history};
-use crate::clock::Clock;
-use crate::daemon::status::{DaemonState, JobStatus, PauseStatus, Status};
-use crate::model::run_history::JobRuns;
-use crate::model::{EntryName, pause};
-use crate::replacement::Replacement;
-use crate::setup::files::Zone;
-use crate::setup::{Folders, Setup};
-use crate::store::queries::{self, Reader};
-use crate::store::{pauses, runs};
 use crate::web::pages::report::{self, ReportView};
+use rollbook_app::app::{held_stream, outputs, run_history};
+use rollbook_core::clock::Clock;
+use rollbook_core::model::run_history::JobRuns;
+use rollbook_core::model::{EntryName, pause};
+use rollbook_core::replacement::Replacement;
+use rollbook_core::store::queries::{self, Reader};
+use rollbook_core::store::{pauses, runs};
+use rollbook_engine::daemon::status::{DaemonState, JobStatus, PauseStatus, Status};
+use rollbook_engine::setup::files::Zone;
+use rollbook_engine::setup::{Folders, Setup};
 
 /// Options of `report`.
 #[derive(Debug, clap::Args)]

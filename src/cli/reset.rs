@@ -5,9 +5,9 @@
 use super::admin_request::send_request;
 use super::exit::Exit;
 use super::out;
-use crate::app::{AdminRequest, AdminResponse};
-use crate::model::JobName;
-use crate::setup::Folders;
+use rollbook_app::app::{AdminRequest, AdminResponse};
+use rollbook_core::model::JobName;
+use rollbook_engine::setup::Folders;
 
 /// Options of `reset`.
 #[derive(Debug, clap::Args)]

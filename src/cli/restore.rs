@@ -6,12 +6,12 @@ use super::exit::Exit;
 use super::out;
 use super::start;
 use super::table::many;
-use crate::app::{keys, put_readers_right};
-use crate::clock::Clock;
-use crate::permissions::invoker;
-use crate::setup::{Folders, Overlay, Setup, beside};
-use crate::store::maintenance::{DAYS_ASIDE, Restored, restore};
-use crate::store::{Vault, erase};
+use rollbook_app::app::{keys, put_readers_right};
+use rollbook_core::clock::Clock;
+use rollbook_core::permissions::invoker;
+use rollbook_core::store::maintenance::{DAYS_ASIDE, Restored, restore};
+use rollbook_core::store::{Vault, erase};
+use rollbook_engine::setup::{Folders, Overlay, Setup, beside};
 
 /// Options of `restore`.
 #[derive(Debug, clap::Args)]

@@ -4,9 +4,9 @@ use super::admin_request::{HandledBy, send_request};
 use super::exit::Exit;
 use super::out;
 use super::pause::JobOrSource;
-use crate::app::{AdminRequest, AdminResponse, ResumedJob};
-use crate::model::ParkReason;
-use crate::setup::Folders;
+use rollbook_app::app::{AdminRequest, AdminResponse, ResumedJob};
+use rollbook_core::model::ParkReason;
+use rollbook_engine::setup::Folders;
 
 /// Options of `resume`.
 #[derive(Debug, clap::Args)]
@@ -63,9 +63,9 @@ fn text(resumed: &ResumedJob, by: &HandledBy) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::wait_reasons;
-    use crate::model::named;
-    use crate::store::runs::{JobState, Parked};
+    use rollbook_app::app::wait_reasons;
+    use rollbook_core::model::named;
+    use rollbook_core::store::runs::{JobState, Parked};
 
     fn parked(reason: ParkReason, message: &str) -> Option<Parked> {
         Some(Parked {

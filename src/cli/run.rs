@@ -6,10 +6,10 @@ use super::exit::Exit;
 use super::mirror_daemon::MirrorDaemon;
 use super::start;
 use super::stop::LAST_TOKEN;
-use crate::app::{App, DaemonEngine};
-use crate::clock::Clock;
-use crate::daemon::{self, Changes, ControlHandle, Event, RunNow, StatusPublisher};
-use crate::setup::{Folders, Overlay, Setup};
+use rollbook_app::app::{App, DaemonEngine};
+use rollbook_core::clock::Clock;
+use rollbook_engine::daemon::{self, Changes, ControlHandle, Event, RunNow, StatusPublisher};
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 
 /// Runs until SIGTERM or Ctrl-C; SIGHUP, or a change of the files, reloads the configuration.
 pub async fn run(folders: &Folders) -> Result<(), Exit> {

@@ -10,11 +10,11 @@ use super::suggested::suggested;
 use super::table::{
     TextTable, blocks, bullets, count, fold, group, grouped, left, length, many, rest_name, right,
 };
-use crate::model::scalar::{display_time, to_canonical};
-use crate::model::{Outcome, SourceName};
-use crate::store::queries::RejectLine;
-use crate::store::runs::StreamRecord;
-use crate::sync::{RunReport, StreamReport};
+use rollbook_core::model::scalar::{display_time, to_canonical};
+use rollbook_core::model::{Outcome, SourceName};
+use rollbook_core::store::queries::RejectLine;
+use rollbook_core::store::runs::StreamRecord;
+use rollbook_engine::sync::{RunReport, StreamReport};
 
 /// Runs as a table with remarks. On a terminal, the `most` streams with the most changes have a row each, and so have
 /// those that need attention; the rest of a source is one row.

@@ -12,12 +12,12 @@ use super::table::{
     TextTable, blocks, bullets, count, group, grouped, indented, left, length, many, right,
 };
 use super::{out, run_lines};
-use crate::document::suggest::advice;
-use crate::model::scalar::display_time;
-use crate::model::{JobName, Outcome, scalar};
-use crate::setup::Folders;
-use crate::store::queries::{self, Reader, RejectLine, RunLine};
-use crate::store::runs::StreamRecord;
+use rollbook_core::document::suggest::advice;
+use rollbook_core::model::scalar::display_time;
+use rollbook_core::model::{JobName, Outcome, scalar};
+use rollbook_core::store::queries::{self, Reader, RejectLine, RunLine};
+use rollbook_core::store::runs::StreamRecord;
+use rollbook_engine::setup::Folders;
 
 /// Options of `runs`.
 #[derive(Debug, clap::Args)]

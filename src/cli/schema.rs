@@ -1,12 +1,12 @@
 //! `rollbook schema`: the JSON Schema of each kind of file, for completion and checks in editors.
 
 use super::out;
-use crate::connector::connector_schema;
-use crate::oneroster::config::oneroster_schema;
-use crate::setup::files::{
+use crate::web::config::web_schema;
+use rollbook_core::connector::connector_schema;
+use rollbook_engine::setup::files::{
     bundle_schema, crosswalk_schema, job_schema, people_schema, rollbook_schema,
 };
-use crate::web::config::web_schema;
+use rollbook_http::oneroster::config::oneroster_schema;
 
 /// Options of `schema`.
 #[derive(Debug, clap::Args)]

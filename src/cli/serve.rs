@@ -6,19 +6,19 @@ use super::exit::Exit;
 use super::http_service::{HttpService, serve};
 use super::mirror_access::MirrorAccess;
 use super::{out, start};
-use crate::clock::Clock;
-use crate::document::suggest::advice;
-use crate::document::{Problem, Problems};
-use crate::http_server::config::ListenAddress;
-use crate::model::bundle::BundleMode;
-use crate::model::{BundleName, ClientName};
-use crate::oneroster::access::AccessKey;
-use crate::oneroster::client_secret::{hash_of, new_client_secret};
-use crate::oneroster::config::{FILE, OneRosterConfig};
-use crate::oneroster::entity::RosterEntity;
-use crate::oneroster::roster_reader::RosterReader;
-use crate::oneroster::site::OneRosterSite;
-use crate::setup::{Folders, Overlay, Setup};
+use rollbook_core::clock::Clock;
+use rollbook_core::document::suggest::advice;
+use rollbook_core::document::{Problem, Problems};
+use rollbook_core::model::bundle::BundleMode;
+use rollbook_core::model::{BundleName, ClientName};
+use rollbook_engine::setup::{Folders, Overlay, Setup};
+use rollbook_http::http_server::config::ListenAddress;
+use rollbook_http::oneroster::access::AccessKey;
+use rollbook_http::oneroster::client_secret::{hash_of, new_client_secret};
+use rollbook_http::oneroster::config::{FILE, OneRosterConfig};
+use rollbook_http::oneroster::entity::RosterEntity;
+use rollbook_http::oneroster::roster_reader::RosterReader;
+use rollbook_http::oneroster::site::OneRosterSite;
 
 /// Options of `serve`.
 #[derive(Debug, clap::Args)]

@@ -9,11 +9,11 @@ use rollbook_sandbox::Sandbox;
 
 use super::exit::Exit;
 use super::starter;
-use crate::connector::Connectors;
-use crate::connector::builtin::{EXAMPLE, EXAMPLE_JOBS};
-use crate::daemon::absolute;
-use crate::model::RequestLimits;
-use crate::setup::Overlay;
+use rollbook_core::connector::Connectors;
+use rollbook_core::connector::builtin::{EXAMPLE, EXAMPLE_JOBS};
+use rollbook_core::model::RequestLimits;
+use rollbook_engine::daemon::absolute;
+use rollbook_engine::setup::Overlay;
 
 /// The sandbox's state in the folder of a demo or of `sandbox --init`; its presence marks a mirror as invented.
 pub const SANDBOX_STATE: &str = "sandbox.json";

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use super::credentials;
 use super::exit::Exit;
 use super::owner::StateUse;
-use crate::app::App;
-use crate::clock::Clock;
-use crate::daemon::Signals;
-use crate::setup::files::{Secrets, StoreConfig};
-use crate::setup::{CLUSTER, Folders, Overlay, Setup};
+use rollbook_app::app::App;
+use rollbook_core::clock::Clock;
+use rollbook_engine::daemon::Signals;
+use rollbook_engine::setup::files::{Secrets, StoreConfig};
+use rollbook_engine::setup::{CLUSTER, Folders, Overlay, Setup};
 use tokio::runtime::{Builder, Runtime};
 
 /// Blocking threads: SQLite, decoding, reading secrets. Few, because each has its own memory arena.

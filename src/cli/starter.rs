@@ -10,10 +10,10 @@ mod renamed;
 
 pub use derived::offered_grants;
 
-use crate::connector::Connectors;
-use crate::connector::builtin::{EXAMPLE, EXAMPLE_JOBS};
-use crate::document::{FileText, Node};
-use crate::model::GrantKind;
+use rollbook_core::connector::Connectors;
+use rollbook_core::connector::builtin::{EXAMPLE, EXAMPLE_JOBS};
+use rollbook_core::document::{FileText, Node};
+use rollbook_core::model::GrantKind;
 
 /// Prefix of the line above each source in the shipped `rollbook.toml`.
 const RULER: &str = "# -----";

@@ -23,18 +23,18 @@ use super::strips::SPARKLINE_DAYS;
 use super::suggested::suggested;
 use super::ticks::{UpcomingTick, ticks_unless_paused};
 use super::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
-use crate::app::{ParkedJobNeeds, is_too_old, parked_job_needs, wait_reasons};
-use crate::clock::Clock;
-use crate::daemon::content_on_disk;
-use crate::daemon::status::{DaemonState, PauseStatus, Status};
-use crate::model::run_history::{HistoryFold, PastRun, StreamDays};
-use crate::model::{EntryName, JobName, ParkReason, SourceName, scalar};
-use crate::setup::{Folders, Setup};
-use crate::store::queries::{self, Gap, Reader, RejectLine, RunLine};
-use crate::store::runs::{self, JobState};
-use crate::store::suppression::any_pending;
-use crate::store::vault::{VaultEntry, entries};
-use crate::store::{held_log, pauses};
+use rollbook_app::app::{ParkedJobNeeds, is_too_old, parked_job_needs, wait_reasons};
+use rollbook_core::clock::Clock;
+use rollbook_core::model::run_history::{HistoryFold, PastRun, StreamDays};
+use rollbook_core::model::{EntryName, JobName, ParkReason, SourceName, scalar};
+use rollbook_core::store::queries::{self, Gap, Reader, RejectLine, RunLine};
+use rollbook_core::store::runs::{self, JobState};
+use rollbook_core::store::suppression::any_pending;
+use rollbook_core::store::vault::{VaultEntry, entries};
+use rollbook_core::store::{held_log, pauses};
+use rollbook_engine::daemon::content_on_disk;
+use rollbook_engine::daemon::status::{DaemonState, PauseStatus, Status};
+use rollbook_engine::setup::{Folders, Setup};
 
 /// Options of `status`.
 #[derive(Debug, clap::Args)]

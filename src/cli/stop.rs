@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use rollbook_app::app::App;
 
 /// A token that SIGINT, SIGTERM and SIGHUP cancel. A SIGHUP that is ignored, as after `nohup`, stays so.
 ///

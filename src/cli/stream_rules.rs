@@ -1,9 +1,9 @@
 //! How a stream is read, described for people: paging, changes, removals, history.
 
-use crate::connector::api::StreamSpec;
-use crate::connector::file::PageBy;
-use crate::model::{History, Period, ReadMode};
-use crate::setup::files::JobConfig;
+use rollbook_core::connector::api::StreamSpec;
+use rollbook_core::connector::file::PageBy;
+use rollbook_core::model::{History, Period, ReadMode};
+use rollbook_engine::setup::files::JobConfig;
 
 /// How a stream is read, for `rollbook streams`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

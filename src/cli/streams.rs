@@ -13,12 +13,12 @@ use super::mirror_access::MirrorAccess;
 use super::out;
 use super::stream_rules::{Rules, rules};
 use super::table::{TextTable, group, grouped, left, minute, note, right};
-use crate::connector::api::StreamSpec;
-use crate::document::suggest::advice;
-use crate::model::{JobName, SourceName, StreamName};
-use crate::setup::{Folders, Setup};
-use crate::store::queries::{self, LastRead, Reader};
-use crate::store::schema::own_tables;
+use rollbook_core::connector::api::StreamSpec;
+use rollbook_core::document::suggest::advice;
+use rollbook_core::model::{JobName, SourceName, StreamName};
+use rollbook_core::store::queries::{self, LastRead, Reader};
+use rollbook_core::store::schema::own_tables;
+use rollbook_engine::setup::{Folders, Setup};
 
 /// Options of `streams`.
 #[derive(Debug, clap::Args)]

@@ -3,8 +3,8 @@
 use jiff::Span;
 use jiff::civil::Date;
 
-use crate::model::Outcome;
-use crate::model::run_history::{HistoryDay, PastRun};
+use rollbook_core::model::Outcome;
+use rollbook_core::model::run_history::{HistoryDay, PastRun};
 
 /// Days of a sparkline.
 pub const SPARKLINE_DAYS: i64 = 30;
@@ -49,7 +49,7 @@ pub fn sparkline(days: &[HistoryDay], last: Date) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Class;
+    use rollbook_core::model::Class;
 
     #[test]
     fn a_run_that_needs_an_admin_is_high() {

@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use crate::model::SourceName;
-use crate::model::admin_command::admin_command;
+use rollbook_core::model::SourceName;
+use rollbook_core::model::admin_command::admin_command;
 
 static SOURCE: OnceLock<SourceName> = OnceLock::new();
 

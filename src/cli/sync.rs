@@ -14,13 +14,13 @@ use super::progress::Bars;
 use super::stop::{settle_tokens, stop_on_signal};
 use super::table::{blocks, wrap};
 use super::{left_out, out, run_lines, runs, start};
-use crate::app::{AdminRequest, AdminResponse, App, HookRetry, PublishWhen, known_job};
-use crate::clock::Clock;
-use crate::model::{Cause, JobName, Pause, SourceName, StreamName, StreamSet, pause};
-use crate::setup::{Folders, JobSetup, Overlay, Setup};
-use crate::store::queries::Reader;
-use crate::store::{StoreError, held, pauses};
-use crate::sync::{ProgressSink, RunOptions, RunReport};
+use rollbook_app::app::{AdminRequest, AdminResponse, App, HookRetry, PublishWhen, known_job};
+use rollbook_core::clock::Clock;
+use rollbook_core::model::{Cause, JobName, Pause, SourceName, StreamName, StreamSet, pause};
+use rollbook_core::store::queries::Reader;
+use rollbook_core::store::{StoreError, held, pauses};
+use rollbook_engine::setup::{Folders, JobSetup, Overlay, Setup};
+use rollbook_engine::sync::{ProgressSink, RunOptions, RunReport};
 
 /// The number of a dry run in its copy of the mirror.
 const DRY_RUN: i64 = 0;

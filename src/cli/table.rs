@@ -8,8 +8,8 @@ use std::fmt::Display;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use crate::document::lookalike::Lookalike;
-pub use crate::model::figures::{count, grouped, length, many, minute};
+use rollbook_core::document::lookalike::Lookalike;
+pub use rollbook_core::model::figures::{count, grouped, length, many, minute};
 
 /// Between two columns.
 const GAP: &str = "  ";

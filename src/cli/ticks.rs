@@ -4,11 +4,11 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::daemon::status::JobStatus;
-use crate::model::Pause;
-use crate::model::scalar::saturating_add;
-use crate::model::schedule::next_tick;
-use crate::setup::files::{JobConfig, Schedule, Zone};
+use rollbook_core::model::Pause;
+use rollbook_core::model::scalar::saturating_add;
+use rollbook_core::model::schedule::next_tick;
+use rollbook_engine::daemon::status::JobStatus;
+use rollbook_engine::setup::files::{JobConfig, Schedule, Zone};
 
 /// One tick, for scripts and for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

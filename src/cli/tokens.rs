@@ -7,17 +7,17 @@ use super::exit::Exit;
 use super::mirror_access::MirrorAccess;
 use super::table::{TextTable, blocks, bullets, left, many, minute, right};
 use super::{out, start};
-use crate::app::{ParkedJobNeeds, keys, parked_job_needs, token_entries};
-use crate::clock::Clock;
-use crate::document::suggest::{advice, joined};
-use crate::model::GrantKind;
-use crate::model::kept_refusal::password_rests_until;
-use crate::model::scalar::display_time;
-use crate::model::{scalar, sign_in};
-use crate::setup::files::Auth;
-use crate::setup::{Folders, Overlay, Setup};
-use crate::store::vault::{Keys, VaultEntry};
-use crate::store::{queries, runs};
+use rollbook_app::app::{ParkedJobNeeds, keys, parked_job_needs, token_entries};
+use rollbook_core::clock::Clock;
+use rollbook_core::document::suggest::{advice, joined};
+use rollbook_core::model::GrantKind;
+use rollbook_core::model::kept_refusal::password_rests_until;
+use rollbook_core::model::scalar::display_time;
+use rollbook_core::model::{scalar, sign_in};
+use rollbook_core::store::vault::{Keys, VaultEntry};
+use rollbook_core::store::{queries, runs};
+use rollbook_engine::setup::files::Auth;
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 
 /// Options of `tokens`.
 #[derive(Debug, clap::Args)]

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use crate::model::{Period, scalar};
-use crate::setup::{Setup, tables};
-use crate::store::queries::Reader;
-use crate::store::{StoreError, unconfigured};
+use rollbook_core::model::{Period, scalar};
+use rollbook_core::store::queries::Reader;
+use rollbook_core::store::{StoreError, unconfigured};
+use rollbook_engine::setup::{Setup, tables};
 
 /// A table that no job reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

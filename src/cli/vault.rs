@@ -13,12 +13,12 @@ use super::exit::Exit;
 use super::owner::StateUse;
 use super::table::many;
 use super::{out, start};
-use crate::app::keys;
-use crate::setup::files::{SecretRef, Secrets, StoreConfig};
-use crate::setup::{Folders, Overlay, Setup};
-use crate::store::Vault;
-use crate::store::mirror_lock::lock_mirror;
-use crate::store::vault::{Keys, fresh_key, vault_file};
+use rollbook_app::app::keys;
+use rollbook_core::store::Vault;
+use rollbook_core::store::mirror_lock::lock_mirror;
+use rollbook_core::store::vault::{Keys, fresh_key, vault_file};
+use rollbook_engine::setup::files::{SecretRef, Secrets, StoreConfig};
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 
 /// Options of `vault`.
 #[derive(Debug, clap::Args)]

@@ -7,9 +7,9 @@ use serde_json::json;
 use super::exit::Exit;
 use super::out;
 use super::table::{bullets, many};
-use crate::setup::{Folders, Overlay, Setup};
-use crate::store::StoreError;
-use crate::store::maintenance::{Verified, VerifyScope, verify};
+use rollbook_core::store::StoreError;
+use rollbook_core::store::maintenance::{Verified, VerifyScope, verify};
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 
 /// Rows checked per table without `--all`.
 const SAMPLE: u32 = 1000;

@@ -6,15 +6,15 @@
 use super::exit::Exit;
 use super::http_service::{HttpService, refused, serve};
 use super::start;
-use crate::clock::Clock;
-use crate::document::Problems;
-use crate::http_server::config::ListenAddress;
-use crate::model::SecretRef;
-use crate::setup::files::{Secrets, StoreConfig};
-use crate::setup::{Folders, Overlay};
 use crate::web::access_token::AccessToken;
 use crate::web::config::{FILE, WebConfig};
 use crate::web::web_site::{AccessTokens, WebSite};
+use rollbook_core::clock::Clock;
+use rollbook_core::document::Problems;
+use rollbook_core::model::SecretRef;
+use rollbook_engine::setup::files::{Secrets, StoreConfig};
+use rollbook_engine::setup::{Folders, Overlay};
+use rollbook_http::http_server::config::ListenAddress;
 
 /// Options of `web`.
 #[derive(Debug, clap::Args)]

@@ -12,10 +12,10 @@ use super::out;
 use super::suggested::suggested;
 use super::table::indented;
 use super::table::many;
-use crate::model::scalar::display_time;
-use crate::model::{JobName, Outcome, Table};
-use crate::setup::Folders;
-use crate::store::queries::{self, LastRead, Reader, RowProblem, Version};
+use rollbook_core::model::scalar::display_time;
+use rollbook_core::model::{JobName, Outcome, Table};
+use rollbook_core::store::queries::{self, LastRead, Reader, RowProblem, Version};
+use rollbook_engine::setup::Folders;
 
 /// Options of `why`.
 #[derive(Debug, clap::Args)]

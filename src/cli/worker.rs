@@ -11,21 +11,21 @@ use tokio::sync::Notify;
 use super::exit::Exit;
 use super::mirror_daemon::MirrorDaemon;
 use super::start;
-use crate::app::{
+use rollbook_app::app::{
     ClusterDatabase, DaemonEngine, RequestProgram, ServeSource, ServedSource, Worker,
     WorkerControl, WorkerLife, WorkerShared, answer_requests, keep_cluster_file, keep_heartbeat,
 };
-use crate::clock::Clock;
-use crate::daemon::cluster_status::ClusterFile;
-use crate::daemon::{
+use rollbook_core::clock::Clock;
+use rollbook_core::document::RenderStyle;
+use rollbook_core::folder::hashes;
+use rollbook_core::model::Cause;
+use rollbook_core::model::health::HealthMeaning;
+use rollbook_engine::daemon::cluster_status::ClusterFile;
+use rollbook_engine::daemon::{
     Changes, ControlHandle, Event, LoadedFiles, RunNow, RunRequest, Service, StatusPublisher,
     forward_signals,
 };
-use crate::document::RenderStyle;
-use crate::folder::hashes;
-use crate::model::Cause;
-use crate::model::health::HealthMeaning;
-use crate::setup::{Folders, Overlay, Setup};
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 
 /// Runs until SIGTERM or Ctrl-C, which gives all sources back; SIGHUP, or a change of the files, reloads the configuration.
 pub async fn run(folders: &Folders, setup: Setup, mut changes: Changes) -> Result<(), Exit> {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use csv::{QuoteStyle, ReaderBuilder, Terminator, WriterBuilder};
 
 use super::grid::{Sheet, SheetBudget, SheetCell, SheetError, SheetRow};
-use crate::model::formula::{escape_formula, unescape_formula};
+use rollbook_core::model::formula::{escape_formula, unescape_formula};
 
 /// The byte order mark of UTF-8.
 const BOM: &[u8] = b"\xEF\xBB\xBF";

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::grid::SheetLocation;
 use super::lists::{Code, FileEntry, FileList, FileLists, SheetNote};
-use crate::document::suggest::suggest;
-use crate::model::normalize;
+use rollbook_core::document::suggest::suggest;
+use rollbook_core::model::normalize;
 
 /// One entry of a list as the mirror has it.
 #[derive(Clone, Debug, PartialEq, Eq)]

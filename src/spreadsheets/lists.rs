@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::grid::{Sheet, SheetCell, SheetError, SheetLocation, SheetRow};
-use crate::model::normalize;
+use rollbook_core::model::normalize;
 
 /// Rows to search for the header; titles and remarks may be above it.
 const HEADER_ROWS: usize = 20;

@@ -15,7 +15,7 @@ pub fn read(path: &Path) -> Result<Vec<Sheet>, SheetError> {
     let unreadable = |error: std::io::Error| {
         SheetError::of_file(format!(
             "cannot be read: {}",
-            crate::folder::plain(path, &error)
+            rollbook_core::folder::plain(path, &error)
         ))
     };
     let is_file = std::fs::metadata(path).map_err(unreadable)?.is_file();

@@ -8,15 +8,15 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::document::file_kind::file_kind;
-use crate::document::text_value::{Check, ValueError};
-use crate::document::{Document, Node, Problem, Problems};
-use crate::folder::read_file;
-use crate::http_server::config::{ListenAddress, ProxyAddress, TlsConfig};
-use crate::http_server::exposure::{Protection, exposure};
-use crate::http_server::hosts::HostName;
-use crate::model::health::HealthMeaning;
-use crate::model::{CredentialName, SecretRef, VariableName};
+use rollbook_core::document::file_kind::file_kind;
+use rollbook_core::document::text_value::{Check, ValueError};
+use rollbook_core::document::{Document, Node, Problem, Problems};
+use rollbook_core::folder::read_file;
+use rollbook_core::model::health::HealthMeaning;
+use rollbook_core::model::{CredentialName, SecretRef, VariableName};
+use rollbook_http::http_server::config::{ListenAddress, ProxyAddress, TlsConfig};
+use rollbook_http::http_server::exposure::{Protection, exposure};
+use rollbook_http::http_server::hosts::HostName;
 
 /// The file's name in the configuration folder.
 pub const FILE: &str = "web.toml";
@@ -66,7 +66,7 @@ pub struct WebConfig {
     pub webhooks: bool,
 }
 
-file_kind!(WebConfig, "web");
+file_kind!(WebConfig, "web", "");
 
 const fn usual_listen() -> ListenAddress {
     ListenAddress::on_loopback(PORT)
@@ -141,7 +141,7 @@ impl WebConfig {
 
 /// The JSON Schema of `web.toml`.
 pub fn web_schema() -> serde_json::Value {
-    crate::document::parse::schema::<WebConfig>()
+    rollbook_core::document::parse::schema::<WebConfig>()
 }
 
 #[cfg(test)]

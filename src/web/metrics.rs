@@ -15,8 +15,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 use self::families::FAMILIES;
 use self::output_families::OUTPUT_FAMILIES;
-use crate::daemon::status::Status;
-use crate::model::run_history::{Histogram, RunHistory};
+use rollbook_core::model::run_history::{Histogram, RunHistory};
+use rollbook_engine::daemon::status::Status;
 
 /// The content type of the text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

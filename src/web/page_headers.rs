@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::header::{self, HeaderName, HeaderValue};
 
 use super::pages::site;
-use crate::http_server::reply::FixedHeaders;
+use rollbook_http::http_server::reply::FixedHeaders;
 
 /// What every reply says: it is not cached, not guessed, not framed, and no other site may embed it.
 const HEADERS: [(HeaderName, &str); 5] = [
@@ -46,8 +46,8 @@ fn policy() -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http_server::reply::HttpReply;
     use hyper::{Request, StatusCode};
+    use rollbook_http::http_server::reply::HttpReply;
 
     #[test]
     fn every_reply_has_the_headers_of_all() {

@@ -5,10 +5,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::daemon::cluster_status::{ClusterFile, ClusterStatus};
-use crate::daemon::status::Status;
-use crate::daemon::{HistoryFile, StatusFile};
-use crate::model::run_history::RunHistory;
+use rollbook_core::model::run_history::RunHistory;
+use rollbook_engine::daemon::cluster_status::{ClusterFile, ClusterStatus};
+use rollbook_engine::daemon::status::Status;
+use rollbook_engine::daemon::{HistoryFile, StatusFile};
 
 /// By what a replaced file is recognized: modification time, size, inode.
 type FileStamp = (i64, i64, u64, u64);
@@ -94,7 +94,7 @@ fn stamp(path: &Path) -> Option<FileStamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::run_history::HISTORY_SCHEMA;
+    use rollbook_core::model::run_history::HISTORY_SCHEMA;
 
     #[test]
     fn the_history_is_read_again_only_when_its_file_is_replaced() {

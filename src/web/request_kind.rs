@@ -1,6 +1,6 @@
 //! What the status page counts apart from each other, with the rates.
 
-use crate::http_server::allowance::{Rate, Rated};
+use rollbook_http::http_server::allowance::{Rate, Rated};
 
 /// A kind of request, of which each client has an allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

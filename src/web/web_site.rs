@@ -23,12 +23,12 @@ use super::request_kind::RequestKind;
 use super::route::{PathFault, WebRoute};
 use super::shared_bodies::SharedBodies;
 use super::webhook_path::WebhookPath;
-use crate::clock::Clock;
-use crate::daemon::health::is_healthy;
-use crate::http_server::reply::{FixedHeaders, HttpReply};
-use crate::http_server::request_check::RequestCheck;
-use crate::http_server::site::{PendingReply, Site};
-use crate::model::health::HealthMeaning;
+use rollbook_core::clock::Clock;
+use rollbook_core::model::health::HealthMeaning;
+use rollbook_engine::daemon::health::is_healthy;
+use rollbook_http::http_server::reply::{FixedHeaders, HttpReply};
+use rollbook_http::http_server::request_check::RequestCheck;
+use rollbook_http::http_server::site::{PendingReply, Site};
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";

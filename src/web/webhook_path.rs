@@ -13,10 +13,10 @@ use hyper::{HeaderMap, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::daemon::webhook_request::{
+use rollbook_engine::daemon::webhook_request::{
     MAX_WEBHOOK_BODY, WebhookAnswer, WebhookRequest, send_webhook,
 };
-use crate::http_server::reply::HttpReply;
+use rollbook_http::http_server::reply::HttpReply;
 
 /// How long a client may take to send the body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);

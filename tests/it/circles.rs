@@ -1,13 +1,13 @@
 //! Files do not import each other in a circle.
 //!
-//! Reads the text of `src/`: a `use`, or a path from `crate`, `super` or `self`, is an edge from one file to another; a
+//! Reads the text of all crates: a `use`, or a path from a crate, `super` or `self`, is an edge from one file to another; a
 //! re-export leads on to the file that it names. A module and its own parts (`x.rs` and `x/…`) may import each other.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::sources::{is_comment, sources};
 
-/// The names from `crate` to a module or to an item in it.
+/// The names from a crate to a module or to an item in it.
 type ItemPath = Vec<String>;
 
 /// The files that each file imports from.
@@ -182,23 +182,23 @@ fn expand(tree: &str) -> Vec<String> {
         .collect()
 }
 
-/// Every path in code that starts at `crate`, `super` or `self`.
+/// Every path in code that starts at a crate, `super` or `self`.
 fn qualified_paths(code: &str) -> Vec<String> {
     let is_name = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
     let words = code.split(|letter| !is_name(letter));
-    let starts = ["crate::", "super::", "self::"];
+    let starts = ["crate::", "rollbook_", "super::", "self::"];
     words
         .filter(|word| starts.iter().any(|start| word.starts_with(start)))
         .map(str::to_owned)
         .collect()
 }
 
-/// A path of a file as one from `crate`; nothing for a path to another crate.
+/// A path of a file as one from its crate; nothing for a path to a foreign crate.
 fn absolute(program: &BTreeMap<ItemPath, String>, file: &ItemPath, path: &str) -> Option<ItemPath> {
     let mut names: VecDeque<&str> = path.split("::").filter(|name| !name.is_empty()).collect();
     let mut start = file.clone();
     match *names.front()? {
-        "crate" => {
+        name if name == "crate" || name.starts_with("rollbook_") => {
             start.clear();
             names.pop_front();
         }

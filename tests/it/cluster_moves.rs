@@ -6,12 +6,12 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use rollbook::app::{ClusterDatabase, ClusterTokens, SharedSession};
-use rollbook::auth::{GrantStore as _, VaultError};
-use rollbook::clock::Clock;
-use rollbook::model::{KeptGrant, SourceName};
-use rollbook::postgres::cluster;
-use rollbook::store::vault::{KEY, Keys, VaultKey};
+use rollbook_app::app::{ClusterDatabase, ClusterTokens, SharedSession};
+use rollbook_core::clock::Clock;
+use rollbook_core::model::{KeptGrant, SourceName};
+use rollbook_core::store::vault::{KEY, Keys, VaultKey};
+use rollbook_http::auth::{GrantStore as _, VaultError};
+use rollbook_postgres::postgres::cluster;
 use secrecy::{ExposeSecret as _, SecretBox};
 
 use crate::cluster_tokens::connect;

@@ -5,11 +5,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rollbook::app::App;
-use rollbook::clock::Clock;
-use rollbook::setup::files::Secrets;
-use rollbook::setup::{Folders, Overlay, Setup};
-use rollbook::sync::{Cause, Outcome, ProgressSink, RunOptions, RunReport};
+use rollbook_app::app::App;
+use rollbook_core::clock::Clock;
+use rollbook_engine::setup::files::Secrets;
+use rollbook_engine::setup::{Folders, Overlay, Setup};
+use rollbook_engine::sync::{Cause, Outcome, ProgressSink, RunOptions, RunReport};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 

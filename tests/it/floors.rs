@@ -1,15 +1,14 @@
 //! Rules for the sources: floors import downwards only, and every task has one implementation.
 //!
-//! Reads the text of `src/`, so it is coarse: it searches for names and does not resolve them. Tests inside `src/`
-//! are exempt.
+//! Reads the text of all crates, so it is coarse: it searches for names and does not resolve them. Tests are exempt.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
 
-use rollbook::connector::load::Connectors;
-use rollbook::setup::{Folders, Overlay, resolve};
+use rollbook_core::connector::load::Connectors;
+use rollbook_engine::setup::{Folders, Overlay, resolve};
 
 use crate::sources::{Source, is_comment, sources};
 
@@ -18,6 +17,7 @@ const FOUNDATION: &[(&str, &[&str])] = &[
     ("document", &[]),
     ("model", &["document"]),
     ("clock", &[]),
+    ("blocking", &["clock"]),
     ("permissions", &[]),
     ("program", &[]),
     ("replacement", &[]),
@@ -86,8 +86,8 @@ fn complaints(comments: bool, is_wrong: impl Fn(&Source, &str) -> Option<String>
         {
             if let Some(complaint) = is_wrong(&source, line) {
                 found.push(format!(
-                    "src/{}:{number}: {complaint}: {}",
-                    source.name,
+                    "{}:{number}: {complaint}: {}",
+                    source.path(),
                     line.trim()
                 ));
             }
@@ -100,9 +100,14 @@ fn none(found: Vec<String>) {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
-/// The parts of the program that a line names by `crate::part`, also in braces.
+/// The parts of the program that a line names by `crate::part` or `rollbook_x::part`, also in braces.
 fn named_parts(line: &str) -> Vec<&str> {
-    line.match_indices("crate::")
+    line.match_indices("::")
+        .filter(|(at, _)| {
+            let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+            let name = line[..*at].rsplit(|letter| !is_name(letter)).next();
+            name.is_some_and(|name| name == "crate" || name.starts_with("rollbook_"))
+        })
         .flat_map(|(at, word)| {
             let rest = &line[at + word.len()..];
             let names = rest
@@ -172,9 +177,10 @@ fn names_in_a_line_are_found() {
         ("use crate::store::Store;", vec!["store"]),
         ("use crate::{app, cli::Exit};", vec!["app", "cli"]),
         (
-            "let x = crate::http::error() + crate::sync::work();",
+            "let x = crate::http::error() + rollbook_engine::sync::work();",
             vec!["http", "sync"],
         ),
+        ("use rollbook_core::{model, store};", vec!["model", "store"]),
         ("use crate::model::{store, sync};", vec!["model"]),
         ("use super::store;", vec![]),
     ] {
@@ -290,8 +296,8 @@ fn every_file_has_a_description() {
             .unwrap_or_default();
         assert!(
             first.starts_with("//! "),
-            "src/{} has no description",
-            source.name
+            "{} has no description",
+            source.path()
         );
     }
 }

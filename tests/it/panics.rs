@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rollbook::app::{App, DaemonEngine};
-use rollbook::clock::Clock;
-use rollbook::daemon::{Changes, ControlHandle, Event, run_loop};
-use rollbook::setup::files::Secrets;
-use rollbook::setup::{Folders, Overlay, Setup};
+use rollbook_app::app::{App, DaemonEngine};
+use rollbook_core::clock::Clock;
+use rollbook_engine::daemon::{Changes, ControlHandle, Event, run_loop};
+use rollbook_engine::setup::files::Secrets;
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::installation::{Config, Installation};

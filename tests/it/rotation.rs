@@ -9,20 +9,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::Url;
-use rollbook::app::VaultStore;
-use rollbook::auth::{
+use rollbook_app::app::VaultStore;
+use rollbook_core::clock::{Clock, TestClock};
+use rollbook_core::model::{
+    ClientAuth, EndpointRules, ErrorCodes, KeptGrant, KeptRefusal, SourceName, UnexpectedResponse,
+};
+use rollbook_core::store::Vault;
+use rollbook_core::store::vault::Keys;
+use rollbook_http::auth::{
     Grant, GrantSpec, GrantStore, Intended, RefreshIntent, TokenManager, TokenRules, VaultError,
 };
-use rollbook::clock::{Clock, TestClock};
-use rollbook::http::{
+use rollbook_http::http::{
     BodyDecoder, DayCount, Decode, Effort, HttpError, PageRequest, Reply, Route, RunBudget,
     Session, SessionRules, Timeouts,
 };
-use rollbook::model::{
-    ClientAuth, EndpointRules, ErrorCodes, KeptGrant, KeptRefusal, SourceName, UnexpectedResponse,
-};
-use rollbook::store::Vault;
-use rollbook::store::vault::Keys;
 use rusqlite::Connection;
 use tempfile::TempDir;
 

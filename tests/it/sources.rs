@@ -4,9 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// One file of `src/`, without its tests.
+/// The folders of the product's crates.
+pub const CRATES: &[&str] = &[
+    "",
+    "crates/rollbook-app/",
+    "crates/rollbook-core/",
+    "crates/rollbook-engine/",
+    "crates/rollbook-http/",
+    "crates/rollbook-postgres/",
+];
+
+/// What marks code that only tests use.
+pub const FOR_TESTS: &[&str] = &["#[cfg(test)]", "#[cfg(any(test, feature = \"testing\"))]"];
+
+/// One file of the product, without its tests.
 pub struct Source {
-    /// Its path below `src/`.
+    /// The folder of its crate; a name of [`CRATES`].
+    pub folder: &'static str,
+    /// Its path below the `src/` of its crate.
     pub name: String,
     /// Its lines with their numbers, up to the tests at its end.
     pub lines: Vec<(usize, String)>,
@@ -17,6 +32,11 @@ impl Source {
     pub fn part(&self) -> &str {
         let part = self.name.split('/').next().unwrap_or_default();
         part.strip_suffix(".rs").unwrap_or(part)
+    }
+
+    /// Its path in the repository.
+    pub fn path(&self) -> String {
+        format!("{}src/{}", self.folder, self.name)
     }
 
     /// Whether it is one of these files, or in one of these folders, which end in `/`.
@@ -32,19 +52,22 @@ pub fn is_comment(line: &str) -> bool {
     line.trim_start().starts_with("//")
 }
 
-fn src() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")
+/// Every file of the product that is not a test.
+pub fn sources() -> Vec<Source> {
+    CRATES.iter().flat_map(|folder| of_crate(folder)).collect()
 }
 
-/// Every file of `src/` that is not a test.
-pub fn sources() -> Vec<Source> {
+fn of_crate(folder: &'static str) -> Vec<Source> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(folder)
+        .join("src");
     let mut paths = Vec::new();
-    collect(&src(), &mut paths);
+    collect(&src, &mut paths);
     let texts: BTreeMap<String, String> = paths
         .iter()
         .map(|path| {
             let name = path
-                .strip_prefix(src())
+                .strip_prefix(&src)
                 .expect("below src")
                 .display()
                 .to_string();
@@ -64,6 +87,7 @@ pub fn sources() -> Vec<Source> {
         .iter()
         .filter(|(name, _)| !is_test(name))
         .map(|(name, text)| Source {
+            folder,
             name: name.clone(),
             lines: code(text),
         })
@@ -81,7 +105,7 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-/// The modules that a file declares under `#[cfg(test)]`, as paths without an ending.
+/// The modules that a file declares for tests, as paths without an ending.
 fn test_files(name: &str, text: &str) -> Vec<String> {
     let folder = match name.strip_suffix("mod.rs") {
         Some(folder) => folder.trim_end_matches('/'),
@@ -92,7 +116,7 @@ fn test_files(name: &str, text: &str) -> Vec<String> {
     for (number, _) in lines
         .iter()
         .enumerate()
-        .filter(|(_, line)| line.starts_with("#[cfg(test)]"))
+        .filter(|(_, line)| FOR_TESTS.iter().any(|mark| line.starts_with(mark)))
     {
         let next = lines.get(number + 1).copied().unwrap_or_default();
         let module = next

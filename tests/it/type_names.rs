@@ -1,11 +1,11 @@
 //! No two types have the same name.
 //!
-//! Reads the text of `src/`: a `struct`, `enum`, `union` or `trait` and a `type` outside of a trait or `impl` define a
-//! name. Tests inside `src/` are exempt, and types that a macro defines are not found.
+//! Reads the text of all crates: a `struct`, `enum`, `union` or `trait` and a `type` outside of a trait or `impl` define a
+//! name. Tests are exempt, and types that a macro defines are not found.
 
 use std::collections::BTreeMap;
 
-use crate::sources::{Source, sources};
+use crate::sources::{FOR_TESTS, Source, sources};
 
 #[test]
 fn no_two_types_have_the_same_name() {
@@ -68,6 +68,7 @@ fn duplicates_are_found_in_every_form_of_definition() {
             .iter()
             .zip(files)
             .map(|(name, code)| Source {
+                folder: "",
                 name: (*name).to_owned(),
                 lines: (1..).zip(code.lines().map(str::to_owned)).collect(),
             })
@@ -82,7 +83,7 @@ fn duplicates(sources: &[Source]) -> Vec<String> {
     let mut locations: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for source in sources {
         for (number, name) in definitions(source) {
-            let location = format!("src/{}:{number}", source.name);
+            let location = format!("{}:{number}", source.path());
             locations.entry(name).or_default().push(location);
         }
     }
@@ -93,13 +94,13 @@ fn duplicates(sources: &[Source]) -> Vec<String> {
         .collect()
 }
 
-/// The types that a file defines, except those under `#[cfg(test)]`, with their lines.
+/// The types that a file defines, except those for tests, with their lines.
 fn definitions(source: &Source) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let mut is_test = false;
     for (number, line) in &source.lines {
         let text = line.trim_start();
-        if text.starts_with("#[cfg(test)]") {
+        if FOR_TESTS.iter().any(|mark| text.starts_with(mark)) {
             is_test = true;
         } else if !text.starts_with("#[") && !text.starts_with("//") {
             let name = defined_type(line).filter(|_| !is_test);

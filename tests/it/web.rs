@@ -170,7 +170,8 @@ fn check_reports_the_page_with_all_others() {
 
 #[test]
 fn https_without_a_proxy() {
-    let certificates = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/tests/certificates");
+    let certificates = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("crates/rollbook-http/src/http/tests/certificates");
     let installation = Installation::empty();
     let key = fs::read_to_string(certificates.join("server.key")).expect("a key");
     installation.secret("server.key", &key);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use aws_lc_rs::hmac;
-use rollbook::daemon::webhook_request::{WebhookAnswer, WebhookRequest, send_webhook};
+use rollbook_engine::daemon::webhook_request::{WebhookAnswer, WebhookRequest, send_webhook};
 use rollbook_sandbox::{Options, Sandbox};
 
 use crate::daemon::run_command;

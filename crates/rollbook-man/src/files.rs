@@ -6,8 +6,8 @@ use clap_mangen::roff::{Roff, bold, roman};
 use serde_json::Value;
 
 use super::{marked, see_also, whole_names};
-use rollbook::document::schema::{Schema, in_words, others, properties, types, words};
-use rollbook::setup::files::{job_schema, rollbook_schema};
+use rollbook_core::document::schema::{Schema, in_words, others, properties, types, words};
+use rollbook_engine::setup::files::{job_schema, rollbook_schema};
 
 /// A kind of file that has a page.
 struct FilePage {

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use crate::cli::table::{many, one_line};
-use crate::model::row::Cell;
-use crate::model::scalar::display_time;
-use crate::output::changes::{ShownColumn, change_json, shown_columns};
-use crate::store::queries::{self, ChangeKind, ChangedRow, Reader};
+use rollbook_core::model::row::Cell;
+use rollbook_core::model::scalar::display_time;
+use rollbook_core::store::queries::{self, ChangeKind, ChangedRow, Reader};
+use rollbook_engine::output::changes::{ShownColumn, change_json, shown_columns};
 
 /// How changes are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

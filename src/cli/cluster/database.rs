@@ -1,11 +1,11 @@
 //! A command's connection to the cluster's database.
 
-use crate::app::{ClusterDatabase, SharedSession};
 use crate::cli::exit::Exit;
 use crate::cli::start;
-use crate::postgres::{DatabaseError, cluster};
-use crate::setup::files::ClusterConfig;
-use crate::setup::{Folders, Overlay, Setup};
+use rollbook_app::app::{ClusterDatabase, SharedSession};
+use rollbook_engine::setup::files::ClusterConfig;
+use rollbook_engine::setup::{Folders, Overlay, Setup};
+use rollbook_postgres::postgres::{DatabaseError, cluster};
 
 /// The database of the configured cluster, with an open connection.
 pub struct ClusterAccess {

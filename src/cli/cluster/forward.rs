@@ -7,15 +7,15 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::database::{ClusterAccess, failed};
-use crate::app::{ForwardedCommand, HOST_OPTIONS, RequestOrigin};
 use crate::cli::exit::{BUSY_CODE, Exit};
 use crate::cli::out;
 use crate::cli::stop::stop_on_signal;
-use crate::clock::Clock;
-use crate::document::suggest::joined;
-use crate::model::SourceName;
-use crate::permissions::{Actor, invoker};
-use crate::postgres::cluster::requests::{self, RequestAnswer, RequestProgress};
+use rollbook_app::app::{ForwardedCommand, HOST_OPTIONS, RequestOrigin};
+use rollbook_core::clock::Clock;
+use rollbook_core::document::suggest::joined;
+use rollbook_core::model::SourceName;
+use rollbook_core::permissions::{Actor, invoker};
+use rollbook_postgres::postgres::cluster::requests::{self, RequestAnswer, RequestProgress};
 
 /// How often the database is asked whether there is an answer.
 const POLL: Duration = Duration::from_secs(1);
@@ -306,7 +306,7 @@ fn head(source: &SourceName) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::named;
+    use rollbook_core::model::named;
 
     #[test]
     fn options_of_this_host_stay_here() {

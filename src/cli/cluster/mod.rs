@@ -17,11 +17,11 @@ use self::route::CommandRoute;
 use super::exit::Exit;
 use super::suggested::suggest_in;
 use super::{out, owner};
-use crate::app::{ASKED, RequestOrigin};
-use crate::model::SourceName;
-use crate::permissions::invoked_by;
-use crate::setup::{Folders, Overlay, Setup};
 pub use rekey::rekey;
+use rollbook_app::app::{ASKED, RequestOrigin};
+use rollbook_core::model::SourceName;
+use rollbook_core::permissions::invoked_by;
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 
 /// Options of `cluster`.
 #[derive(Debug, clap::Args)]

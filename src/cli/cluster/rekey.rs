@@ -1,12 +1,12 @@
 //! `rollbook vault rekey` in a cluster: one host seals what the database has, and every worker gets the key by its admin.
 
 use super::database::ClusterAccess;
-use crate::app::rekey_cluster;
 use crate::cli::exit::Exit;
 use crate::cli::out;
 use crate::cli::table::many;
-use crate::setup::{Folders, Setup};
-use crate::store::vault::Keys;
+use rollbook_app::app::rekey_cluster;
+use rollbook_core::store::vault::Keys;
+use rollbook_engine::setup::{Folders, Setup};
 
 /// Where vaults are while they are sealed, in the state folder.
 const FOLDER: &str = "rekey";

@@ -7,9 +7,9 @@ use clap::parser::ValueSource;
 
 use crate::cli::exit::Exit;
 use crate::cli::mirror_access::find;
-use crate::document::suggest::advice;
-use crate::model::SourceName;
-use crate::setup::Setup;
+use rollbook_core::document::suggest::advice;
+use rollbook_core::model::SourceName;
+use rollbook_engine::setup::Setup;
 
 /// Where a command is carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]

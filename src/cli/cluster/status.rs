@@ -1,13 +1,13 @@
 //! `rollbook cluster status`: workers, sources, and which configuration they have.
 
 use super::database::{ClusterAccess, failed};
-use crate::app::survey_cluster;
 use crate::cli::exit::Exit;
 use crate::cli::out;
 use crate::cli::table::{TextTable, bullets, grouped, left, many, minute, note, right};
-use crate::daemon::cluster_status::{ClusterSource, ClusterStatus, ClusterWorker};
-use crate::model::JobSummary;
-use crate::setup::Setup;
+use rollbook_app::app::survey_cluster;
+use rollbook_core::model::JobSummary;
+use rollbook_engine::daemon::cluster_status::{ClusterSource, ClusterStatus, ClusterWorker};
+use rollbook_engine::setup::Setup;
 
 /// Of a hash, for people.
 const HASH_SHOWN: usize = 8;
@@ -205,8 +205,8 @@ fn length(seconds: u64) -> String {
 mod tests {
     use super::*;
     use crate::cli::table::snapshots;
-    use crate::daemon::cluster_status::ClusterConfigurationStatus;
-    use crate::model::{ClusterSummary, named};
+    use rollbook_core::model::{ClusterSummary, named};
+    use rollbook_engine::daemon::cluster_status::ClusterConfigurationStatus;
 
     fn worker(host: &str, sources: u64) -> ClusterWorker {
         ClusterWorker {

@@ -3,18 +3,18 @@
 use std::path::PathBuf;
 
 use super::database::ClusterAccess;
-use crate::app::{
-    MovedSignIn, TransferError, check_forgettable, fetch_files, forget_source, keys, move_out,
-    put_files,
-};
 use crate::cli::exit::Exit;
 use crate::cli::prompt::Prompt;
 use crate::cli::table::many;
 use crate::cli::{out, start};
-use crate::model::SourceName;
-use crate::setup::files::StoreConfig;
-use crate::setup::{Folders, Overlay, Setup};
-use crate::store::vault::Keys;
+use rollbook_app::app::{
+    MovedSignIn, TransferError, check_forgettable, fetch_files, forget_source, keys, move_out,
+    put_files,
+};
+use rollbook_core::model::SourceName;
+use rollbook_core::store::vault::Keys;
+use rollbook_engine::setup::files::StoreConfig;
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 
 /// Options of `cluster fetch`.
 #[derive(Debug, clap::Args)]

@@ -12,10 +12,10 @@ use crate::cli::out;
 use crate::cli::table::indented;
 use crate::cli::table::many;
 use crate::cli::table::one_line;
-use crate::document::suggest::quoted;
 use crate::spreadsheets::compare::ListDifference;
 use crate::spreadsheets::{Comparison, MirrorEntry, compare, find_lists, read};
-use crate::store::lookups::{entries_of, lists_of};
+use rollbook_core::document::suggest::quoted;
+use rollbook_core::store::lookups::{entries_of, lists_of};
 
 /// Options of `combos import`.
 #[derive(Debug, clap::Args)]
@@ -44,7 +44,7 @@ pub fn run(access: &MirrorAccess, options: &CombosImportOptions) -> Result<(), E
     let mut lists = BTreeMap::new();
     for name in lists_of(mirror, &combos)? {
         let entries = entries_of(mirror, &combos, &name)?;
-        let entry = |entry: crate::store::lookups::ComboEntry| MirrorEntry {
+        let entry = |entry: rollbook_core::store::lookups::ComboEntry| MirrorEntry {
             code: entry.code,
             label: entry.label,
             active: entry.active,

@@ -1,7 +1,7 @@
 //! What `rollbook combos` finds and how it shows it.
 
 use super::*;
-use crate::model::named;
+use rollbook_core::model::named;
 
 fn line(source: &str, code: Option<&str>, description: &str) -> EntryLine {
     EntryLine {

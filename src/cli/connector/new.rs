@@ -9,11 +9,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::super::exit::Exit;
 use super::super::table::many;
 use super::super::{out, start, write_new};
-use crate::connector::draft::{ADDRESS_KEY, DraftSample, draft, draft_name};
-use crate::connector::link::{self, NextPage};
-use crate::http::get_once;
-use crate::model::{ConnectorName, CredentialName, SecretRef};
-use crate::setup::{Folders, Overlay};
+use rollbook_core::connector::draft::{ADDRESS_KEY, DraftSample, draft, draft_name};
+use rollbook_core::connector::link::{self, NextPage};
+use rollbook_core::model::{ConnectorName, CredentialName, SecretRef};
+use rollbook_engine::setup::{Folders, Overlay};
+use rollbook_http::http::get_once;
 
 /// The largest sample in bytes; larger ones are descriptions of a whole company's APIs.
 const LARGEST: u64 = 32 << 20;

@@ -12,11 +12,11 @@ use super::super::exit::Exit;
 use super::super::stop::stop_on_signal;
 use super::super::table::{TextTable, blocks, bullets, grouped, left, many, right};
 use super::super::{out, start};
-use crate::app::SampledStream;
-use crate::connector::columns::Column;
-use crate::document::suggest::{advice, listed};
-use crate::model::{SourceName, StreamName};
-use crate::setup::{Folders, Setup, SourceSetup};
+use rollbook_app::app::SampledStream;
+use rollbook_core::connector::columns::Column;
+use rollbook_core::document::suggest::{advice, listed};
+use rollbook_core::model::{SourceName, StreamName};
+use rollbook_engine::setup::{Folders, Setup, SourceSetup};
 
 /// Rows whose values are shown.
 const SHOWN: usize = 3;

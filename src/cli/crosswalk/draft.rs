@@ -6,16 +6,16 @@ use super::super::exit::Exit;
 use super::super::mirror_access::MirrorAccess;
 use super::super::out;
 use super::super::table::many;
-use crate::app::mirrored_lists;
-use crate::document::suggest::{advice, listed};
-use crate::document::toml_text::toml_string;
-use crate::model::By;
-use crate::model::similarity::{Candidate, Why, suggestions};
-use crate::setup::{Folders, Setup};
-use crate::store::lookups::{
+use rollbook_app::app::mirrored_lists;
+use rollbook_core::document::suggest::{advice, listed};
+use rollbook_core::document::toml_text::toml_string;
+use rollbook_core::model::By;
+use rollbook_core::model::similarity::{Candidate, Why, suggestions};
+use rollbook_core::store::lookups::{
     ComboEntry, ComboTable, MappedColumn, entries_of, lists_of, values_of,
 };
-use crate::store::queries::Reader;
+use rollbook_core::store::queries::Reader;
+use rollbook_engine::setup::{Folders, Setup};
 
 /// A column with more values than this has no codes; the rest is omitted with a note.
 const MAX_VALUES: usize = 500;

@@ -10,15 +10,17 @@ use super::super::problems::ProblemLine;
 use super::super::table::many;
 use super::super::table::{grouped, indented};
 use super::super::{out, problems};
-use crate::app::{check_targets, crosswalk, mirrored_lists};
-use crate::document::Problems;
-use crate::document::suggest::advice;
-use crate::document::toml_text::toml_string;
-use crate::model::CrosswalkName;
-use crate::model::similarity::{Candidate, Why, suggestions};
-use crate::setup::{Folders, Setup};
-use crate::store::lookups::{ComboEntry, Crosswalk, MappedColumn, entries_of, unmapped_values};
-use crate::store::queries::{self, Reader};
+use rollbook_app::app::{check_targets, crosswalk, mirrored_lists};
+use rollbook_core::document::Problems;
+use rollbook_core::document::suggest::advice;
+use rollbook_core::document::toml_text::toml_string;
+use rollbook_core::model::CrosswalkName;
+use rollbook_core::model::similarity::{Candidate, Why, suggestions};
+use rollbook_core::store::lookups::{
+    ComboEntry, Crosswalk, MappedColumn, entries_of, unmapped_values,
+};
+use rollbook_core::store::queries::{self, Reader};
+use rollbook_engine::setup::{Folders, Setup};
 
 /// Unmapped values shown per column; `--json` shows all.
 const MAX_SHOWN: usize = 25;

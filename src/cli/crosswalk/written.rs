@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 
 use super::super::exit::Exit;
 use super::super::{out, write_new};
-use crate::model::CrosswalkName;
-use crate::setup::Folders;
-use crate::setup::files::crosswalk::{CROSSWALKS, PEOPLE};
+use rollbook_core::model::CrosswalkName;
+use rollbook_engine::setup::Folders;
+use rollbook_engine::setup::files::crosswalk::{CROSSWALKS, PEOPLE};
 
 pub fn run(
     folders: &Folders,

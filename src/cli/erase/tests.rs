@@ -1,9 +1,9 @@
 //! What an admin reads before and after an erasure.
 
 use super::*;
-use crate::store::erase::CopyPreview;
-use crate::store::person::Mentions;
-use crate::store::suppression::ErasureCount;
+use rollbook_core::store::erase::CopyPreview;
+use rollbook_core::store::person::Mentions;
+use rollbook_core::store::suppression::ErasureCount;
 
 fn count(place: &str, erased: u64, cut: u64) -> ErasureCount {
     ErasureCount {
@@ -64,7 +64,7 @@ fn only_what_is_finished_is_called_clean() {
             exports: vec!["exports/person-1.html".into()],
             rewritten: 7,
             removed: vec!["backups/b.db".into()],
-            databases: vec![crate::model::named("district")],
+            databases: vec![rollbook_core::model::named("district")],
             pending: pending.iter().map(|one| (*one).to_owned()).collect(),
         };
         result(

@@ -1,16 +1,16 @@
 //! `rollbook export BUNDLE [--dry-run | --approve | --full]`: writes a bundle now, or shows how it would differ from the last one.
 
-use crate::app::{AdminRequest, AdminResponse, BundleAction, BundleReport, dry_run};
 use crate::cli::admin_request::send_request;
 use crate::cli::exit::Exit;
 use crate::cli::mirror_access::MirrorAccess;
 use crate::cli::out;
 use crate::cli::table::{TextTable, count, grouped, left, right};
-use crate::clock::Clock;
-use crate::model::BundleName;
-use crate::setup::Folders;
-use crate::store::queries;
-use crate::store::schema::refuse_outdated;
+use rollbook_app::app::{AdminRequest, AdminResponse, BundleAction, BundleReport, dry_run};
+use rollbook_core::clock::Clock;
+use rollbook_core::model::BundleName;
+use rollbook_core::store::queries;
+use rollbook_core::store::schema::refuse_outdated;
+use rollbook_engine::setup::Folders;
 
 /// The bundle that is meant, unless streams are.
 pub(super) fn named(access: &MirrorAccess, names: &[String]) -> Result<Option<BundleName>, Exit> {
@@ -31,7 +31,7 @@ pub(super) fn named(access: &MirrorAccess, names: &[String]) -> Result<Option<Bu
     };
     match is_stream || setup.bundles.is_empty() {
         true => Ok(None),
-        false => Err(Exit::usage(crate::app::unknown_bundle(setup, name))),
+        false => Err(Exit::usage(rollbook_app::app::unknown_bundle(setup, name))),
     }
 }
 

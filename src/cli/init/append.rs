@@ -1,7 +1,7 @@
 //! A source is added to a `rollbook.toml` that exists: at its end, and nothing above changes.
 
-use crate::document::node::NodeKind;
-use crate::document::{FileText, Node, Problem, Problems};
+use rollbook_core::document::node::NodeKind;
+use rollbook_core::document::{FileText, Node, Problem, Problems};
 
 /// The text with a section at its end, with the line ends that it has.
 pub fn appended(text: &str, section: &str) -> String {
@@ -52,7 +52,7 @@ pub fn verify(name: &str, old: &str, new: &str, sources: &[&str]) -> Result<(), 
     if new.starts_with(old) && rest == old_table {
         return Ok(());
     }
-    let location = crate::document::Location::whole(&file);
+    let location = rollbook_core::document::Location::whole(&file);
     let message = "this file would change in more than the new source";
     Err(Problem::error(location, message).into())
 }

@@ -14,14 +14,14 @@ use crate::cli::out;
 use crate::cli::prompt::Prompt;
 use crate::cli::starter::{self, offered_grants};
 use crate::cli::table::indented;
-use crate::connector::Connectors;
-use crate::connector::file::{Connector, Setting};
-use crate::document::Node;
-use crate::document::lookalike::Lookalike;
-use crate::document::suggest::{advice, listed};
-use crate::model::{GrantKind, SourceName};
-use crate::setup::files::unusable_secret;
-use crate::setup::{CHANGE_ME, CHANGE_ME_URL};
+use rollbook_core::connector::Connectors;
+use rollbook_core::connector::file::{Connector, Setting};
+use rollbook_core::document::Node;
+use rollbook_core::document::lookalike::Lookalike;
+use rollbook_core::document::suggest::{advice, listed};
+use rollbook_core::model::{GrantKind, SourceName};
+use rollbook_engine::setup::files::unusable_secret;
+use rollbook_engine::setup::{CHANGE_ME, CHANGE_ME_URL};
 
 /// What is printed first.
 pub const INTRODUCTION: &str = "Each answer is checked at once. Enter alone leaves an answer open; Ctrl-C ends without writing anything.";

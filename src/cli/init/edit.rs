@@ -1,6 +1,6 @@
 //! Changes of a source's text by key: a value is set or left out, and everything else stays as it is.
 
-use crate::document::{FileText, Node};
+use rollbook_core::document::{FileText, Node};
 
 /// The text with this value, where the key is, where a comment has its default, or at the end of its table.
 ///

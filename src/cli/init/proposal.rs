@@ -8,15 +8,15 @@ use secrecy::SecretString;
 use super::append;
 use super::edit::parsed;
 use super::write_files::{NewContent, NewFile};
-use crate::app::unusable_database;
 use crate::cli::start;
 use crate::cli::starter::handover::{self, Host};
 use crate::cli::starter::{self, Draft, StarterSource};
-use crate::document::{Node, Problem, Problems, Severity};
-use crate::setup::files::crosswalk::CROSSWALKS;
-use crate::setup::files::encrypted_file;
-use crate::setup::files::people::PEOPLE_FILE;
-use crate::setup::{self, Folders, Overlay, Setup};
+use rollbook_app::app::unusable_database;
+use rollbook_core::document::{Node, Problem, Problems, Severity};
+use rollbook_engine::setup::files::crosswalk::CROSSWALKS;
+use rollbook_engine::setup::files::encrypted_file;
+use rollbook_engine::setup::files::people::PEOPLE_FILE;
+use rollbook_engine::setup::{self, Folders, Overlay, Setup};
 
 /// The `rollbook.toml` that is there.
 pub enum Existing {

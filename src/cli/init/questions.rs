@@ -2,9 +2,9 @@
 
 use super::edit::{comment_of, parsed};
 use crate::cli::starter::StarterSource;
-use crate::connector::file::{Connector, Setting};
-use crate::document::Node;
-use crate::model::GrantKind;
+use rollbook_core::connector::file::{Connector, Setting};
+use rollbook_core::document::Node;
+use rollbook_core::model::GrantKind;
 
 /// Keys of `auth` that are not secret, and what they are where no comment says it.
 pub const NAMES: [(&str, &str); 2] = [
@@ -137,7 +137,7 @@ pub fn grant_help(grant: GrantKind) -> &'static str {
 mod tests {
     use super::*;
     use crate::cli::starter;
-    use crate::connector::Connectors;
+    use rollbook_core::connector::Connectors;
 
     #[test]
     fn what_each_connector_asks() {

@@ -7,8 +7,8 @@ use super::questions::questions;
 use crate::cli::starter::grant_of;
 use crate::cli::starter::handover::in_shell;
 use crate::cli::table::indented;
-use crate::connector::Connectors;
-use crate::model::GrantKind;
+use rollbook_core::connector::Connectors;
+use rollbook_core::model::GrantKind;
 
 /// What is left to do.
 #[derive(Debug, Default)]

@@ -1,8 +1,8 @@
 //! What `rollbook matches` prints: counts, and keys of people only with `--show`.
 
 use super::*;
-use crate::model::named;
-use crate::model::people::{Conflict, Pair, Rule, Side};
+use rollbook_core::model::named;
+use rollbook_core::model::people::{Conflict, Pair, Rule, Side};
 
 fn set() -> MatchSet {
     let side = |table: &str| Side {

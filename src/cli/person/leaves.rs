@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::cli::unconfigured::UnconfiguredTable;
-use crate::model::{History, Period, scalar};
+use rollbook_core::model::{History, Period, scalar};
 
 /// The rules of one table.
 #[derive(Clone, Debug)]

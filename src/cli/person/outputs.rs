@@ -8,12 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::leaves::date;
-use crate::app::{bundle_path, copy_path};
-use crate::model::scalar;
-use crate::setup::files::{BackupConfig, CopyConfig};
-use crate::setup::{Setup, beside};
-use crate::store::erase::CopyPreview;
-use crate::store::maintenance::{DAYS_ASIDE, DAYS_EXPORTED, exports, set_aside};
+use rollbook_app::app::{bundle_path, copy_path};
+use rollbook_core::model::scalar;
+use rollbook_core::store::erase::CopyPreview;
+use rollbook_core::store::maintenance::{DAYS_ASIDE, DAYS_EXPORTED, exports, set_aside};
+use rollbook_engine::setup::files::{BackupConfig, CopyConfig};
+use rollbook_engine::setup::{Setup, beside};
 
 /// A file besides the mirror.
 #[derive(Debug, PartialEq, Eq, Serialize)]

@@ -6,21 +6,21 @@ use serde_json::Value;
 
 use super::leaves::{EndRules, RetainedRow};
 use super::outputs::{CopyEntry, copies, outputs};
-use crate::app::folders_of_backups;
 use crate::cli::erase::display;
 use crate::cli::exit::Exit;
 use crate::cli::mirror_access::MirrorAccess;
 use crate::cli::unconfigured::{UnconfiguredTable, unconfigured_tables};
-use crate::connector::api::StreamSpec;
-use crate::connector::template;
-use crate::model::{Masking, SourceName, Table, scalar};
-use crate::setup::{JobSetup, Setup, lookups, tables};
-use crate::store::StoreError;
-use crate::store::erase::{Preview, preview};
-use crate::store::person::{
+use rollbook_app::app::folders_of_backups;
+use rollbook_core::connector::api::StreamSpec;
+use rollbook_core::connector::template;
+use rollbook_core::model::{Masking, SourceName, Table, scalar};
+use rollbook_core::store::StoreError;
+use rollbook_core::store::erase::{Preview, preview};
+use rollbook_core::store::person::{
     PersonKey, PersonMatch, PersonRow, PersonTable, RowReference, RowVersion, report,
 };
-use crate::store::queries::{self, Reader};
+use rollbook_core::store::queries::{self, Reader};
+use rollbook_engine::setup::{JobSetup, Setup, lookups, tables};
 
 /// What is kept of a person.
 #[derive(Debug, Serialize)]

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::outputs::CopyEntry;
 use super::report::{PersonView, RowView, TableView, VersionView};
 use crate::cli::table::{TextTable, blocks, bullets, indented, left, many, minute, wrap};
-use crate::model::scalar::display_time;
-use crate::store::person::PersonKey;
+use rollbook_core::model::scalar::display_time;
+use rollbook_core::store::person::PersonKey;
 
 /// The whole report as text.
 pub(super) fn page(view: &PersonView, width: Option<usize>) -> String {

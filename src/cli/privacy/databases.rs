@@ -1,9 +1,9 @@
 //! The part of the register about databases of `[publish.NAME]`: where they are, what they get, and who reads it.
 
-use crate::app::database_host;
-use crate::model::PublishName;
-use crate::setup::Setup;
-use crate::setup::files::{PublishConfig, Secrets};
+use rollbook_app::app::database_host;
+use rollbook_core::model::PublishName;
+use rollbook_engine::setup::Setup;
+use rollbook_engine::setup::files::{PublishConfig, Secrets};
 
 /// A sentence or some for each database. Of its address only the host is named.
 pub(super) fn databases(setup: &Setup, secrets: &Secrets) -> Vec<String> {

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::app::{bundle_path, copy_path};
-use crate::permissions::{owners, user_name};
-use crate::setup::files::BackupConfig;
-use crate::setup::{Setup, beside};
-use crate::store::maintenance;
-use crate::store::vault::vault_file;
+use rollbook_app::app::{bundle_path, copy_path};
+use rollbook_core::permissions::{owners, user_name};
+use rollbook_core::store::maintenance;
+use rollbook_core::store::vault::vault_file;
+use rollbook_engine::setup::files::BackupConfig;
+use rollbook_engine::setup::{Setup, beside};
 
 /// One file.
 #[derive(Debug, Serialize)]
@@ -116,7 +116,7 @@ mod tests {
         let set = |path: &Path, mode| {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
         };
-        let me = crate::permissions::this_user();
+        let me = rollbook_core::permissions::this_user();
         let own = if me == "root" {
             me
         } else {

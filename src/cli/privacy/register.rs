@@ -7,19 +7,19 @@ use serde::Serialize;
 
 use super::files::{self, PrivateFile};
 use crate::cli::unconfigured::{UnconfiguredTable, sentences, unconfigured_tables};
-use crate::connector::api::StreamSpec;
-use crate::document::Document;
-use crate::model::bundle::BundleMode;
-use crate::model::{
+use rollbook_core::connector::api::StreamSpec;
+use rollbook_core::document::Document;
+use rollbook_core::model::bundle::BundleMode;
+use rollbook_core::model::{
     BundleName, ClientName, History, HookName, JobName, Masking, Period, PersonalCategory,
     SourceName, StreamName,
 };
-use crate::oneroster::config::OneRosterConfig;
-use crate::setup::files::HookConfig;
-use crate::setup::files::bundle::BundleConfig;
-use crate::setup::{JobSetup, Setup, tables};
-use crate::store::StoreError;
-use crate::store::queries::{self, Reader};
+use rollbook_core::store::StoreError;
+use rollbook_core::store::queries::{self, Reader};
+use rollbook_engine::setup::files::HookConfig;
+use rollbook_engine::setup::files::bundle::BundleConfig;
+use rollbook_engine::setup::{JobSetup, Setup, tables};
+use rollbook_http::oneroster::config::OneRosterConfig;
 
 /// The whole register.
 #[derive(Debug, Serialize)]

@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr as _;
 
 use super::*;
-use crate::document::{FileText, Location};
+use rollbook_core::document::{FileText, Location};
 
 const TEXT: &str = "[sources.north]\nconnector = \"shelv\"\nclient_secret = { credential = \"a-very-long-name-of-a-credential-that-no-line-of-eighty-columns-can-hold\" }\n";
 

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::cli::table::snapshots;
-use crate::model::row::Reject;
-use crate::model::{Class, named};
+use rollbook_core::model::row::Reject;
+use rollbook_core::model::{Class, named};
 
 /// Stream, pages, rows read, new, changed, removed, unconfirmed, milliseconds.
 type Row<'a> = (&'a str, u64, u64, u64, u64, u64, u64, u64);

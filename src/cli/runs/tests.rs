@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cli::table::snapshots;
-use crate::model::{Cause, Class, named};
+use rollbook_core::model::{Cause, Class, named};
 
 fn run(number: i64, ended: Option<&str>, outcome: Option<Outcome>) -> RunLine {
     RunLine {

@@ -3,8 +3,8 @@
 use std::os::unix::fs::MetadataExt as _;
 
 use super::*;
-use crate::setup::files::Secrets;
-use crate::setup::{Folders, Overlay, check};
+use rollbook_engine::setup::files::Secrets;
+use rollbook_engine::setup::{Folders, Overlay, check};
 
 #[tokio::test]
 async fn what_is_written_needs_no_further_step() {

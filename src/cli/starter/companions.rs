@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Draft;
-use crate::connector::api::StreamSpec;
-use crate::model::row::Kind;
-use crate::setup::Setup;
+use rollbook_core::connector::api::StreamSpec;
+use rollbook_core::model::row::Kind;
+use rollbook_engine::setup::Setup;
 
 /// Columns with a person's first and last name.
 const NAMES: [[&str; 2]; 2] = [["first_name", "last_name"], ["given_name", "family_name"]];

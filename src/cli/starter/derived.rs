@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::{Draft, StarterSource};
-use crate::connector::file::{Connector, Grants, Setting, StreamConfig};
-use crate::model::GrantKind;
-use crate::setup::{CHANGE_ME, CHANGE_ME_URL};
+use rollbook_core::connector::file::{Connector, Grants, Setting, StreamConfig};
+use rollbook_core::model::GrantKind;
+use rollbook_engine::setup::{CHANGE_ME, CHANGE_ME_URL};
 
 /// One source, and one job. Without a grant it uses the one of least manual work.
 pub fn part(

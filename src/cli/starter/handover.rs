@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::setup::files::CREDENTIALS;
+use rollbook_engine::setup::files::CREDENTIALS;
 
 /// Who runs `init`, and who uses its files.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::setup::{Folders, Overlay, Setup};
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 
 /// Loads a configuration of these sources, as `rollbook check` does.
 fn loaded(sources: &[StarterSource]) -> Setup {

@@ -5,14 +5,16 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::app::{bundle_path, bundle_states, copies, hook_states, left_behind, publish_states};
 use crate::cli::table::{grouped, many};
-use crate::model::PublishName;
-use crate::model::scalar::{display_time, to_canonical};
-use crate::permissions::readers::obstacle;
-use crate::setup::{Setup, beside, copy_group, mirror_group};
-use crate::store::StoreError;
-use crate::store::queries::Reader;
+use rollbook_app::app::{
+    bundle_path, bundle_states, copies, hook_states, left_behind, publish_states,
+};
+use rollbook_core::model::PublishName;
+use rollbook_core::model::scalar::{display_time, to_canonical};
+use rollbook_core::permissions::readers::obstacle;
+use rollbook_core::store::StoreError;
+use rollbook_core::store::queries::Reader;
+use rollbook_engine::setup::{Setup, beside, copy_group, mirror_group};
 
 /// Who may read what.
 #[derive(Debug, Default, Serialize)]

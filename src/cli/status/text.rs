@@ -1,14 +1,14 @@
 //! The status as text: tables, and in sentences what an admin may have to know or do.
 
 use super::{JobView, MirrorView, StatusView};
-use crate::app::ParkedJobNeeds;
 use crate::cli::daemon_lines::{daemon_lines, job_remarks, job_remarks_without_mirror};
 use crate::cli::run_lines;
 use crate::cli::strips::{sparkline, strip};
 use crate::cli::suggested::suggested;
 use crate::cli::table::{TextTable, blocks, bullets, count, group, grouped, left, minute, right};
 use crate::cli::ticks::UpcomingTick;
-use crate::store::queries::RunLine;
+use rollbook_app::app::ParkedJobNeeds;
+use rollbook_core::store::queries::RunLine;
 
 /// For a terminal of this width; without one, all columns.
 pub(super) fn status_text(view: &StatusView, width: Option<usize>) -> String {

@@ -11,7 +11,7 @@ use super::super::exit::Exit;
 use super::super::out;
 use super::super::stop::stop_on_signal;
 use super::super::table::wrap;
-use crate::clock::Clock;
+use rollbook_core::clock::Clock;
 
 /// How often mirror, configuration and status file are read.
 const EVERY: Duration = Duration::from_secs(2);

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::cli::table::many;
-use crate::connector::api::streams;
-use crate::connector::file::Connector;
-use crate::model::StreamName;
-use crate::model::scalar::display_time;
+use rollbook_core::connector::api::streams;
+use rollbook_core::connector::file::Connector;
+use rollbook_core::model::StreamName;
+use rollbook_core::model::scalar::display_time;
 
 fn specs() -> BTreeMap<StreamName, StreamSpec> {
     let text = r#"

@@ -5,10 +5,10 @@ use serde::Serialize;
 use crate::cli::exit::Exit;
 use crate::cli::out;
 use crate::cli::table::{TextTable, group, left, many};
-use crate::connector::columns::Column;
-use crate::document::suggest::advice;
-use crate::model::{JobName, Masking, SourceName, StreamName};
-use crate::setup::{ColumnChoice, ColumnReason, Setup, SourceSetup};
+use rollbook_core::connector::columns::Column;
+use rollbook_core::document::suggest::advice;
+use rollbook_core::model::{JobName, Masking, SourceName, StreamName};
+use rollbook_engine::setup::{ColumnChoice, ColumnReason, Setup, SourceSetup};
 
 /// A column of a stream.
 #[derive(Debug, Serialize)]

@@ -1,8 +1,8 @@
 //! The tables that jobs mirror, as the configuration describes them: for a diagram, and for other programs.
 
 use super::columns::{ColumnLine, columns};
-use crate::model::SourceName;
-use crate::setup::Setup;
+use rollbook_core::model::SourceName;
+use rollbook_engine::setup::Setup;
 
 /// A table with the columns that its job mirrors.
 pub struct MirroredTable {

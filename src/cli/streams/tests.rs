@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cli::table::snapshots;
-use crate::model::{Outcome, named};
+use rollbook_core::model::{Outcome, named};
 
 fn stream(name: &str, rows: Option<u64>, jobs: &[&str], read: bool) -> StreamView {
     StreamView {

@@ -1,7 +1,7 @@
 //! The story of a row.
 
 use super::*;
-use crate::model::named;
+use rollbook_core::model::named;
 
 fn version(since: &str, run: i64, ended: Option<(&str, &str, i64)>, differs: &[&str]) -> Version {
     Version {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::formula::looks_like_a_formula;
+use rollbook_core::model::formula::looks_like_a_formula;
 
 fn read_text(text: &str) -> Vec<(u32, Vec<(u32, String)>)> {
     let sheet = read("file", text.as_bytes().to_vec()).expect("CSV");

@@ -1,7 +1,7 @@
 //! Which files are accepted, and what is reported.
 
 use super::*;
-use crate::document::FileText;
+use rollbook_core::document::FileText;
 
 /// The value, or a line for each problem.
 fn read(text: &str) -> Result<WebConfig, String> {

@@ -5,11 +5,11 @@ use prometheus_client::metrics::MetricType::{self, Counter, Gauge, Histogram, In
 
 use super::MetricUnit::{Bytes, None as NoUnit, Seconds};
 use super::{MetricFacts, MetricFamily, MetricLabels, MetricUnit, Sample, Samples};
-use crate::daemon::status::{DaemonState, JobStatus, Status};
-use crate::model::run_history::{
+use rollbook_core::model::run_history::{
     HistoryDay, JobRuns, SourceHistory, SourceTotals, StorageUse, Totals,
 };
-use crate::model::{Class, Outcome, scalar};
+use rollbook_core::model::{Class, Outcome, scalar};
+use rollbook_engine::daemon::status::{DaemonState, JobStatus, Status};
 
 /// The states of a job's last run: each has a series, one of which is 1.
 const OUTCOMES: [Outcome; 8] = [

@@ -5,7 +5,7 @@ use prometheus_client::metrics::MetricType::Gauge;
 use super::MetricUnit::{None as NoUnit, Seconds};
 use super::families::{count, family, number, time};
 use super::{MetricFacts, MetricFamily, MetricLabels, Sample, Samples};
-use crate::daemon::status::{BundleStatus, HookStatus, OutputState, PublishStatus};
+use rollbook_engine::daemon::status::{BundleStatus, HookStatus, OutputState, PublishStatus};
 
 /// After those of the daemon, jobs and sources.
 pub(super) const OUTPUT_FAMILIES: &[MetricFamily] = &[

@@ -5,16 +5,16 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::daemon::status::{
-    BundleStatus, Configuration, HeldStream, HookStatus, JobStatus, OutputState, Outputs,
-    PauseStatus, PublishStatus, Running,
-};
-use crate::model::run_history::{
+use rollbook_core::model::run_history::{
     HistoryDay, JobRuns, JobTotals, NewestBackup, PastRun, QuotaUse, SourceHistory, SourceTotals,
     StorageUse, StreamDays, StreamTotals, TokenUse, Totals,
 };
-use crate::model::totals::{LATENCY_BOUNDS_MS, RUN_BOUNDS_MS};
-use crate::model::{HoldRule, Outcome, named};
+use rollbook_core::model::totals::{LATENCY_BOUNDS_MS, RUN_BOUNDS_MS};
+use rollbook_core::model::{HoldRule, Outcome, named};
+use rollbook_engine::daemon::status::{
+    BundleStatus, Configuration, HeldStream, HookStatus, JobStatus, OutputState, Outputs,
+    PauseStatus, PublishStatus, Running,
+};
 
 const AT: &str = "2026-03-02T06:20:00.500Z";
 

@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 
 use jiff::civil::Date;
 
-use crate::model::Outcome;
-use crate::model::figures::grouped;
-use crate::model::run_history::HistoryDay;
+use rollbook_core::model::Outcome;
+use rollbook_core::model::figures::grouped;
+use rollbook_core::model::run_history::HistoryDay;
 
 pub(super) const HEIGHT: f64 = 290.0;
 

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::chart::{ChartLabel, ChartShape, HEIGHT, TITLES};
-use crate::model::figures::grouped;
+use rollbook_core::model::figures::grouped;
 
 /// A stream's chart; `text` says what it shows. With `tips` each day says its numbers under the pointer.
 ///

@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::mood::Mood;
 use super::parts::{badge, scroll, time};
-use crate::daemon::cluster_status::{ClusterSource, ClusterStatus, ClusterWorker};
-use crate::model::figures::{grouped, many};
+use rollbook_core::model::figures::{grouped, many};
+use rollbook_engine::daemon::cluster_status::{ClusterSource, ClusterStatus, ClusterWorker};
 
 /// Up to so many sources are all shown.
 const ALL_SOURCES: usize = 200;

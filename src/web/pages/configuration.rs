@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::facts::SiteFacts;
 use super::parts::{commands, time};
-use crate::daemon::status::RefusedReload;
-use crate::model::figures::many;
+use rollbook_core::model::figures::many;
+use rollbook_engine::daemon::status::RefusedReload;
 
 /// What the page shows.
 pub(super) fn configuration_page(facts: &SiteFacts<'_>) -> Markup {

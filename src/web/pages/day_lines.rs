@@ -2,8 +2,8 @@
 
 use jiff::civil::Date;
 
-use crate::model::Outcome;
-use crate::model::run_history::HistoryDay;
+use rollbook_core::model::Outcome;
+use rollbook_core::model::run_history::HistoryDay;
 
 /// One day, or several quiet ones.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use maud::{Markup, html};
 
 use super::links::Links;
 use super::mood::Mood;
-use crate::daemon::status::{JobStatus, Outputs, Status};
-use crate::model::figures::minute;
-use crate::model::run_history::{JobRuns, PastRun, RunHistory, SourceHistory, StreamDays};
-use crate::model::{EntryName, SourceName, StreamName, scalar};
+use rollbook_core::model::figures::minute;
+use rollbook_core::model::run_history::{JobRuns, PastRun, RunHistory, SourceHistory, StreamDays};
+use rollbook_core::model::{EntryName, SourceName, StreamName, scalar};
+use rollbook_engine::daemon::status::{JobStatus, Outputs, Status};
 
 /// Everything that a page may show.
 pub(super) struct SiteFacts<'a> {

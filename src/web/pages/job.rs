@@ -7,8 +7,8 @@ use super::needs::job_needs;
 use super::overview::no_history;
 use super::parts::{badge, delay, needs_list, runs_table, stream_links};
 use super::strip::{strip_svg, strip_text};
-use crate::model::figures::grouped;
-use crate::model::run_history::STRIP_RUNS;
+use rollbook_core::model::figures::grouped;
+use rollbook_core::model::run_history::STRIP_RUNS;
 
 /// What the page shows.
 pub(super) fn job_page(job: &ShownJob<'_>, facts: &SiteFacts<'_>) -> Markup {

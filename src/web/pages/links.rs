@@ -1,6 +1,6 @@
 //! Where the parts of a page link to: pages of the site, or sections of the one page of the report.
 
-use crate::model::{JobName, SourceName, StreamName};
+use rollbook_core::model::{JobName, SourceName, StreamName};
 
 /// The form of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! How an outcome is shown: one of four moods, which have a word, a shape and a colour each.
 
-use crate::model::Outcome;
+use rollbook_core::model::Outcome;
 
 /// How an outcome is shown. Never by colour alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::facts::{ShownJob, SiteFacts};
-use crate::daemon::status::{
+use rollbook_core::document::suggest::joined;
+use rollbook_core::model::decision::APPROVAL_TTL;
+use rollbook_core::model::figures::{grouped, many, minute};
+use rollbook_core::model::run_history::PastRun;
+use rollbook_core::model::{EntryName, HoldRule, JobName, ParkReason, PublishName, scalar};
+use rollbook_engine::daemon::status::{
     FAILING, HeldStream, JobStatus, OutputState, Outputs, PublishStatus, Status,
 };
-use crate::document::suggest::joined;
-use crate::model::decision::APPROVAL_TTL;
-use crate::model::figures::{grouped, many, minute};
-use crate::model::run_history::PastRun;
-use crate::model::{EntryName, HoldRule, JobName, ParkReason, PublishName, scalar};
 
 /// So many reasons of a database are shown.
 const MOST_PROBLEMS: usize = 5;

@@ -8,9 +8,9 @@ use maud::{Markup, html};
 use super::facts::SiteFacts;
 use super::mood::Mood;
 use super::parts::{badge, scroll, time};
-use crate::daemon::status::{OutputState, Outputs, PublishStatus};
-use crate::model::PublishName;
-use crate::model::figures::{count, grouped, many};
+use rollbook_core::model::PublishName;
+use rollbook_core::model::figures::{count, grouped, many};
+use rollbook_engine::daemon::status::{OutputState, Outputs, PublishStatus};
 
 /// Up to so many sources of a database are all shown.
 const ALL_SOURCES: usize = 20;

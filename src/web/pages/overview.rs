@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::facts::SiteFacts;
 use super::needs::{AdminNeed, needs};
 use super::parts::{job_line, needs_list, source_day, stream_links};
-use crate::model::figures::many;
+use rollbook_core::model::figures::many;
 
 /// The page's title and what it shows.
 pub(super) fn overview(facts: &SiteFacts<'_>) -> (String, Markup) {

@@ -10,8 +10,8 @@ use super::facts::{ShownJob, SiteFacts, in_words};
 use super::mood::Mood;
 use super::needs::AdminNeed;
 use super::strip::strip_svg;
-use crate::model::figures::{count, grouped, length, many, minute};
-use crate::model::run_history::{PastRun, SourceDay, StreamDays};
+use rollbook_core::model::figures::{count, grouped, length, many, minute};
+use rollbook_core::model::run_history::{PastRun, SourceDay, StreamDays};
 
 /// What needs an admin, the first thing of a page.
 pub(super) fn needs_list(needs: &[AdminNeed], facts: &SiteFacts<'_>) -> Markup {

@@ -14,11 +14,11 @@ use super::parts::{days_table, runs_table, source_day, stream_links, time};
 use super::site::STYLE;
 use super::storage::storage_list;
 use super::stream::stream_text;
-use crate::daemon::status::{JobStatus, Outputs, Status};
-use crate::model::SourceName;
-use crate::model::figures::many;
-use crate::model::run_history::{RunHistory, StreamDays};
 use crate::web::html_page::html_page;
+use rollbook_core::model::SourceName;
+use rollbook_core::model::figures::many;
+use rollbook_core::model::run_history::{RunHistory, StreamDays};
+use rollbook_engine::daemon::status::{JobStatus, Outputs, Status};
 
 /// What the report is made of.
 #[derive(Clone, Copy, Debug)]

@@ -8,16 +8,16 @@ use jiff::{SignedDuration, Span, Timestamp};
 
 use super::report::{ReportView, report};
 use super::site::{ICON, SiteView, page};
-use crate::daemon::status::{
-    BundleStatus, Configuration, DaemonState, HeldStream, HookStatus, JobStatus, OutputState,
-    Outputs, ProblemPlace, Process, PublishStatus, RefusedReload, SCHEMA, Status,
-};
-use crate::model::run_history::{
+use rollbook_core::model::run_history::{
     HISTORY_SCHEMA, Histogram, HistoryDay, JobRuns, NewestBackup, PastRun, QuotaUse, RunHistory,
     STRIP_RUNS, SourceDay, SourceHistory, SourceTotals, StorageUse, StreamDays, TokenUse, Totals,
 };
-use crate::model::scalar::to_canonical;
-use crate::model::{Class, EntryName, HoldRule, Outcome, ParkReason, named};
+use rollbook_core::model::scalar::to_canonical;
+use rollbook_core::model::{Class, EntryName, HoldRule, Outcome, ParkReason, named};
+use rollbook_engine::daemon::status::{
+    BundleStatus, Configuration, DaemonState, HeldStream, HookStatus, JobStatus, OutputState,
+    Outputs, ProblemPlace, Process, PublishStatus, RefusedReload, SCHEMA, Status,
+};
 
 /// A page of each kind.
 pub(super) const PAGES: &[&str] = &[
@@ -177,7 +177,7 @@ fn source(name: &str, pages: u64) -> SourceHistory {
 
 fn totals() -> Totals {
     let sources = ["wapi", "webuntis", "wisenet"].iter().map(|name| {
-        let mut latency = Histogram::new(crate::model::totals::LATENCY_BOUNDS_MS);
+        let mut latency = Histogram::new(rollbook_core::model::totals::LATENCY_BOUNDS_MS);
         let mut numbers = Numbers(3);
         (0..4_000).for_each(|_| latency.add(60 + numbers.below(20) * numbers.below(40)));
         SourceTotals {

@@ -16,11 +16,11 @@ use super::parts::time;
 use super::source::source_page;
 use super::storage::storage_page;
 use super::stream::stream_page;
-use crate::daemon::cluster_status::ClusterStatus;
-use crate::daemon::status::Status;
-use crate::model::run_history::RunHistory;
-use crate::model::{SourceName, StreamName};
 use crate::web::html_page::site_page;
+use rollbook_core::model::run_history::RunHistory;
+use rollbook_core::model::{SourceName, StreamName};
+use rollbook_engine::daemon::cluster_status::ClusterStatus;
+use rollbook_engine::daemon::status::Status;
 
 /// The script of every page, exactly as it is between the tags.
 pub const SCRIPT: &str = include_str!("refresh.js");

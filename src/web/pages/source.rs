@@ -5,9 +5,9 @@ use maud::{Markup, html};
 use super::facts::SiteFacts;
 use super::overview::no_history;
 use super::parts::{job_line, milliseconds, scroll, stream_links, time};
-use crate::model::SourceName;
-use crate::model::figures::{count, grouped};
-use crate::model::run_history::{Histogram, SourceDay, SourceHistory, SourceTotals};
+use rollbook_core::model::SourceName;
+use rollbook_core::model::figures::{count, grouped};
+use rollbook_core::model::run_history::{Histogram, SourceDay, SourceHistory, SourceTotals};
 
 /// What the page shows; nothing for a source that is not known.
 pub(super) fn source_page(source: &SourceName, facts: &SiteFacts<'_>) -> Option<Markup> {

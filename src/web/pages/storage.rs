@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use super::facts::SiteFacts;
 use super::overview::no_history;
 use super::parts::time;
-use crate::model::figures::grouped;
-use crate::model::run_history::StorageUse;
+use rollbook_core::model::figures::grouped;
+use rollbook_core::model::run_history::StorageUse;
 
 /// What the page shows.
 pub(super) fn storage_page(facts: &SiteFacts<'_>) -> Markup {

@@ -10,8 +10,8 @@ use super::facts::{ShownJob, SiteFacts, in_words};
 use super::mood::Mood;
 use super::needs::{AdminNeed, job_needs};
 use super::parts::{badge, days_ago, days_table, milliseconds, needs_list};
-use crate::model::figures::{grouped, many};
-use crate::model::run_history::{HistoryDay, StreamDays};
+use rollbook_core::model::figures::{grouped, many};
+use rollbook_core::model::run_history::{HistoryDay, StreamDays};
 
 /// Days behind the numbers beside a chart: a month.
 const RECENT: i32 = 30;

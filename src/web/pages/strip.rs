@@ -5,9 +5,9 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::mood::Mood;
-use crate::model::Outcome;
-use crate::model::figures::{length, many, minute};
-use crate::model::run_history::{PastRun, STRIP_RUNS};
+use rollbook_core::model::Outcome;
+use rollbook_core::model::figures::{length, many, minute};
+use rollbook_core::model::run_history::{PastRun, STRIP_RUNS};
 
 const HEIGHT: usize = 26;
 

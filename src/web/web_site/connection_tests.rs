@@ -1,7 +1,7 @@
 //! Connections whose requests are slow, wrong or hostile, on a clock whose time passes only while everything waits.
 
 use super::*;
-use crate::http_server::test_client::{sent, statuses};
+use rollbook_http::http_server::test_client::{sent, statuses};
 
 const GOOD: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 

@@ -10,9 +10,9 @@ use nix::libc;
 use secrecy::SecretString;
 
 use super::*;
-use crate::clock::TestClock;
-use crate::daemon::StatusFile;
-use crate::daemon::status::{SCHEMA, Status};
+use rollbook_core::clock::TestClock;
+use rollbook_engine::daemon::StatusFile;
+use rollbook_engine::daemon::status::{SCHEMA, Status};
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -68,7 +68,7 @@ fn running(folder: &Path) -> File {
     fcntl(&lock, FcntlArg::F_OFD_SETLK(&whole)).expect("locked");
     let status = Status {
         schema: SCHEMA,
-        process: crate::daemon::status::Process {
+        process: rollbook_engine::daemon::status::Process {
             pid: std::process::id(),
             began: None,
         },

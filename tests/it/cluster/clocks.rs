@@ -84,8 +84,8 @@ fn the_cluster_s_statements_have_the_database_s_clock() {
             ] {
                 assert!(
                     !lower.contains(wrong),
-                    "src/{}:{number}: {wrong}: {line}",
-                    source.name
+                    "{}:{number}: {wrong}: {line}",
+                    source.path()
                 );
             }
             clocks += usize::from(lower.contains("clock_timestamp()"));

@@ -1,6 +1,6 @@
 //! Commands on a machine that has no source, and no worker, reach the worker that has it.
 
-use rollbook::postgres::cluster;
+use rollbook_postgres::postgres::cluster;
 use serde_json::Value;
 
 use super::district::{District, Plan};

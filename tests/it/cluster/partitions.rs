@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use rollbook::cluster::lease::LEASE;
+use rollbook_postgres::cluster::lease::LEASE;
 
 use super::district::{District, Plan, seeds};
 use crate::database::{Fault, Proxy};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use rollbook::model::schedule::spread;
+use rollbook_core::model::schedule::spread;
 
 use super::district::{District, Plan};
 use super::vendor::source;

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use rollbook::cluster::token::{GRACE, REQUEST};
+use rollbook_postgres::cluster::token::{GRACE, REQUEST};
 use serde_json::Value;
 
 use super::district::{District, Plan};

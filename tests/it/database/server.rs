@@ -16,11 +16,13 @@ use crate::server::WAIT_LIMIT;
 /// Signed the server's certificate, which names `localhost` and no address.
 pub const AUTHORITY: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/src/http/tests/certificates/authority.pem"
+    "/crates/rollbook-http/src/http/tests/certificates/authority.pem"
 );
 
-pub const CERTIFICATE: &str = include_str!("../../../src/http/tests/certificates/good.pem");
-pub const KEY: &str = include_str!("../../../src/http/tests/certificates/server.key");
+pub const CERTIFICATE: &str =
+    include_str!("../../../crates/rollbook-http/src/http/tests/certificates/good.pem");
+pub const KEY: &str =
+    include_str!("../../../crates/rollbook-http/src/http/tests/certificates/server.key");
 
 pub const SUPERUSER: &str = "postgres";
 pub const PASSWORD: &str = "pa55word-of-postgres";

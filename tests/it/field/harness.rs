@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rollbook::app::{AdminMessage, AdminRequest, AdminResponse, App};
-use rollbook::clock::{Clock, TestClock};
-use rollbook::permissions::invoker;
-use rollbook::setup::files::Secrets;
-use rollbook::setup::{Folders, Overlay, Setup};
-use rollbook::sync::{Cause, RunOptions};
+use rollbook_app::app::{AdminMessage, AdminRequest, AdminResponse, App};
+use rollbook_core::clock::{Clock, TestClock};
+use rollbook_core::permissions::invoker;
+use rollbook_engine::setup::files::Secrets;
+use rollbook_engine::setup::{Folders, Overlay, Setup};
+use rollbook_engine::sync::{Cause, RunOptions};
 use rusqlite::types::Value as Cell;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use rollbook::setup::{Folders, Overlay, Setup};
+use rollbook_engine::setup::{Folders, Overlay, Setup};
 use serde_json::{Value, json};
 
 use super::harness::{Config, Harness, each, id, once, people, persons, until};
 use super::server::{Gate, Reply, Shared, VendorRequest};
-use rollbook::sync::Cause;
+use rollbook_engine::sync::Cause;
 
 /// No run takes longer at a vendor that responds at once.
 const LIMIT: Duration = Duration::from_secs(4);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rollbook::sync::Cause;
+use rollbook_engine::sync::Cause;
 use serde_json::json;
 
 use super::harness::{Config, Harness, people, persons, reads};

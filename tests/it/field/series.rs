@@ -597,7 +597,7 @@ fn s3_three_broken_lists_stop_no_other() {
             }
             _ => ours.answer(request),
         });
-    let run = harness.run("job", rollbook::sync::Cause::Schedule, false);
+    let run = harness.run("job", rollbook_engine::sync::Cause::Schedule, false);
     assert_eq!(run.parts["series"].new, 2, "{run:?}");
     assert_eq!(run.parts["points"].outcome, "ok", "{run:?}");
     assert_eq!(mirrored(&harness), points.len() * 2 / 5);

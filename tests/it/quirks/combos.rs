@@ -157,14 +157,14 @@ fn is_derived(table: &str) -> bool {
     .contains(&table)
 }
 
-async fn combos(harness: &Harness) -> rollbook::sync::RunReport {
-    let order = rollbook::sync::RunOptions {
-        cause: rollbook::sync::Cause::Command,
+async fn combos(harness: &Harness) -> rollbook_engine::sync::RunReport {
+    let order = rollbook_engine::sync::RunOptions {
+        cause: rollbook_engine::sync::Cause::Command,
         full: true,
         dry: false,
         only: None,
     };
-    let sink: rollbook::sync::ProgressSink = std::sync::Arc::new(|_| {});
+    let sink: rollbook_engine::sync::ProgressSink = std::sync::Arc::new(|_| {});
     let job = COMBOS.parse().expect("a name");
     let stop = CancellationToken::new();
     let report = harness.app.run(&job, order, &stop, &sink).await;

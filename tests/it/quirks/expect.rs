@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use rollbook::sync::{Outcome, RunReport, StreamReport};
+use rollbook_engine::sync::{Outcome, RunReport, StreamReport};
 use tempfile::TempDir;
 
 use super::harness::{Checked, ClockKind, ComboLists, Content, Harness, Pairs, Row, copied};

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use rollbook::app::App;
-use rollbook::clock::{Clock, TestClock};
-use rollbook::model::RequestLimits;
-use rollbook::setup::files::Secrets;
-use rollbook::setup::{Folders, JobSetup, Overlay, Setup, SourceSetup};
-use rollbook::sync::{RunOptions, RunReport};
+use rollbook_app::app::App;
+use rollbook_core::clock::{Clock, TestClock};
+use rollbook_core::model::RequestLimits;
+use rollbook_engine::setup::files::Secrets;
+use rollbook_engine::setup::{Folders, JobSetup, Overlay, Setup, SourceSetup};
+use rollbook_engine::sync::{RunOptions, RunReport};
 use rollbook_sandbox::{Options, Sandbox};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -305,7 +305,7 @@ impl Harness {
         let mut reports = Vec::new();
         for job in setup.jobs.keys() {
             let order = RunOptions {
-                cause: rollbook::sync::Cause::Command,
+                cause: rollbook_engine::sync::Cause::Command,
                 full,
                 dry: false,
                 only: None,

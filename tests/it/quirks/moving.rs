@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rollbook::sync::{Outcome, RunReport};
+use rollbook_engine::sync::{Outcome, RunReport};
 use rollbook_sandbox::Change;
 use tempfile::TempDir;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rollbook::sync::RunReport;
+use rollbook_engine::sync::RunReport;
 use tempfile::TempDir;
 
 use super::harness::{Checked, ClockKind, ComboLists, Harness, Pairs};

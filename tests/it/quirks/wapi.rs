@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rollbook::sync::Outcome;
+use rollbook_engine::sync::Outcome;
 use tempfile::TempDir;
 
 use super::expect::Expected::{Except, Fails, Noted, Same};

@@ -3,11 +3,11 @@
 use clap::{Command, CommandFactory as _};
 
 use super::*;
-use crate::app::FORWARDED_COMMANDS;
 use crate::cli::args::Args;
 use crate::cli::help;
-use crate::model::named;
-use crate::setup::Overlay;
+use rollbook_app::app::FORWARDED_COMMANDS;
+use rollbook_core::model::named;
+use rollbook_engine::setup::Overlay;
 
 const SHELF: &str = r#"connector = "shelf"
 title = "Shelf"
@@ -46,7 +46,7 @@ fn setup() -> (tempfile::TempDir, Setup) {
             format!("source = \"{source}\"\nstreams = [\"learners\"]\nschedule = \"0 4 * * *\"\n");
         std::fs::write(folder.path().join(format!("jobs/{job}.toml")), text).expect("written");
     }
-    let folders = crate::setup::Folders {
+    let folders = rollbook_engine::setup::Folders {
         config: folder.path().to_owned(),
         jobs: folder.path().join("jobs"),
         state: folder.path().to_owned(),

@@ -1,9 +1,9 @@
 //! Drafts: what is sure is a line, what is a guess is a comment, and nothing that a vendor wrote breaks the file.
 
 use super::*;
-use crate::document::{Document, FileText};
-use crate::model::named;
-use crate::setup::files::CrosswalkConfig;
+use rollbook_core::document::{Document, FileText};
+use rollbook_core::model::named;
+use rollbook_engine::setup::files::CrosswalkConfig;
 
 fn entry(id: &str, code: Option<&str>, label: &str, active: bool) -> ComboEntry {
     ComboEntry {

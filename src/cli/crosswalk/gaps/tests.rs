@@ -1,7 +1,7 @@
 //! What `rollbook crosswalk check` prints as text.
 
 use super::*;
-use crate::model::named;
+use rollbook_core::model::named;
 
 fn unmapped(value: &str, rows: u64, shown: &[&str]) -> Unmapped {
     let suggestion = |shown: &&str| Suggestion {

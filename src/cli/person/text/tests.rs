@@ -8,7 +8,7 @@ use super::super::page;
 use super::super::report::{ColumnView, MatchView, OriginView, RecordView, ReferenceView};
 use super::*;
 use crate::cli::table::snapshots;
-use crate::model::named;
+use rollbook_core::model::named;
 
 fn key(table: &str, key: &str) -> PersonKey {
     PersonKey {

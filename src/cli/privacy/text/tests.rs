@@ -7,7 +7,7 @@ use super::super::markdown;
 use super::super::register::{CategoryEntry, ColumnEntry, SourceEntry, StreamEntry};
 use super::*;
 use crate::cli::table::snapshots;
-use crate::model::{Masking, PersonalCategory, named};
+use rollbook_core::model::{Masking, PersonalCategory, named};
 
 fn entry(category: PersonalCategory, columns: &[(&str, Option<Masking>)]) -> CategoryEntry {
     CategoryEntry {

@@ -3,9 +3,9 @@
 use super::*;
 use crate::cli::status::*;
 use crate::cli::table::snapshots;
-use crate::model::run_history::HistoryDay;
-use crate::model::{Cause, Class, Outcome, named};
-use crate::store::runs::Parked;
+use rollbook_core::model::run_history::HistoryDay;
+use rollbook_core::model::{Cause, Class, Outcome, named};
+use rollbook_core::store::runs::Parked;
 
 fn now() -> Timestamp {
     "2026-02-02T06:00:00Z".parse().expect("a time")

@@ -1,11 +1,11 @@
 //! What needs an admin, and the state of a job.
 
 use super::*;
-use crate::daemon::status::{BundleStatus, HookStatus, PublishStatus, RefusedReload};
-use crate::model::run_history::{JobRuns, RunHistory};
-use crate::model::{Class, Outcome, named};
 use crate::web::pages::links::Links;
 use crate::web::pages::mood::Mood;
+use rollbook_core::model::run_history::{JobRuns, RunHistory};
+use rollbook_core::model::{Class, Outcome, named};
+use rollbook_engine::daemon::status::{BundleStatus, HookStatus, PublishStatus, RefusedReload};
 
 fn now() -> Timestamp {
     "2026-03-02T12:00:00Z".parse().expect("a time")
@@ -304,7 +304,7 @@ fn the_state_is_that_of_the_last_run_of_all_streams() {
         ..past(2, at, failed)
     };
     let running = JobStatus {
-        running: Some(crate::daemon::status::Running::default()),
+        running: Some(rollbook_engine::daemon::status::Running::default()),
         ..status()
     };
     let held = JobStatus {

@@ -1,8 +1,8 @@
 //! What every page of the site has, and which addresses there are.
 
 use super::*;
-use crate::daemon::status::{Configuration, JobStatus, Outputs};
 use crate::web::pages::school_year::{self, PAGES};
+use rollbook_engine::daemon::status::{Configuration, JobStatus, Outputs};
 
 #[test]
 fn addresses_are_those_of_what_is_known() {
@@ -162,8 +162,8 @@ fn a_refused_configuration_has_file_line_and_advice() {
 
 #[test]
 fn a_worker_of_a_cluster_has_a_page_of_it() {
-    use crate::daemon::cluster_status::{ClusterSource, ClusterStatus, ClusterWorker};
-    use crate::model::{ClusterSummary, JobSummary, named};
+    use rollbook_core::model::{ClusterSummary, JobSummary, named};
+    use rollbook_engine::daemon::cluster_status::{ClusterSource, ClusterStatus, ClusterWorker};
     let source = |name: &str, host: Option<&str>, held| ClusterSource {
         source: named(name),
         configured: true,

@@ -1,7 +1,7 @@
 //! A strip in words.
 
 use super::*;
-use crate::model::Class;
+use rollbook_core::model::Class;
 
 #[test]
 fn a_strip_is_said_in_words() {

@@ -1,0 +1,178 @@
+//! Decodes one page while its body arrives: rows are put aside part by part, and what the pager needs is summed up.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::sync::client::Batch;
+use rollbook_core::connector::api::StreamSpec;
+use rollbook_core::connector::decode::Decoder;
+use rollbook_core::connector::file::PageBy;
+use rollbook_core::connector::link;
+use rollbook_core::connector::paging::PageFacts;
+use rollbook_core::connector::response::{self, DecodedPage, PageReader};
+use rollbook_core::model::row::{Cells, Rows};
+use rollbook_core::model::{UnexpectedResponse, scalar};
+use rollbook_core::store::suppression::RowFilter;
+use rollbook_core::store::{StagingSpace, StoreError, WaitingRows};
+use rollbook_http::http::{BodyDecoder, Reply};
+
+/// How a page is decoded.
+pub(super) struct BodyRules {
+    pub spec: Arc<StreamSpec>,
+    pub decoder: Arc<Decoder>,
+    pub filter: Option<Arc<RowFilter>>,
+    pub space: Arc<StagingSpace>,
+    pub is_first: bool,
+}
+
+/// A page whose body is being read.
+pub(super) struct PageBody {
+    rules: Arc<BodyRules>,
+    reader: PageReader,
+    rows: Result<WaitingRows, StoreError>,
+    sums: Sums,
+}
+
+/// What is known of the rows so far.
+#[derive(Default)]
+struct Sums {
+    received: u64,
+    has_rows: bool,
+    fingerprint: Xxh3,
+    first_row: Option<u64>,
+    last_row: Option<u64>,
+    /// The watermark of the first row and of the last one, which may lack one.
+    span: Option<(String, Option<String>)>,
+    newest: Option<Timestamp>,
+}
+
+impl PageBody {
+    pub fn new(rules: Arc<BodyRules>) -> Self {
+        Self {
+            rows: Ok(WaitingRows::new(&rules.space)),
+            rules,
+            reader: PageReader::default(),
+            sums: Sums::default(),
+        }
+    }
+
+    fn add(&mut self, mut rows: Rows, replaces: bool) {
+        if replaces {
+            self.sums = Sums::default();
+            if let Ok(waiting) = &mut self.rows {
+                waiting.clear();
+            }
+        }
+        self.sums.add(&self.rules.spec, &rows);
+        if let Some(filter) = &self.rules.filter {
+            // After what the pager and the checkpoint need: all rows count as received.
+            filter.apply(&mut rows);
+        }
+        if let Ok(waiting) = &mut self.rows
+            && let Err(error) = waiting.push(rows)
+        {
+            self.rows = Err(error);
+        }
+    }
+}
+
+impl BodyDecoder<Batch> for PageBody {
+    fn take(&mut self, body: &mut Vec<u8>) -> Result<(), UnexpectedResponse> {
+        let rules = Arc::clone(&self.rules);
+        let piece = self.reader.take(&rules.spec.shape, &rules.decoder, body)?;
+        if let Some(piece) = piece {
+            self.add(piece.rows, piece.replaces);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, reply: &Reply) -> Result<Batch, UnexpectedResponse> {
+        let rules = Arc::clone(&self.rules);
+        let spec = &rules.spec;
+        let total_header = spec.shape.total_header.as_deref();
+        // RFC 9110 14.4: what follows the slash is the size of the whole.
+        let total = reply.headers.get(total_header.unwrap_or("content-range"));
+        let is_blank = || reply.body.iter().all(u8::is_ascii_whitespace);
+        // reliability.md 2.1: suspect. What it means depends on what was promised, which the pager knows.
+        let page = if reply.status == 204 || (!rules.is_first && self.sums.is_empty() && is_blank())
+        {
+            DecodedPage::without_content()
+        } else {
+            let reader = std::mem::take(&mut self.reader);
+            reader.finish(&spec.shape, &rules.decoder, &reply.body, total)?
+        };
+        self.add(page.decoded.rows, page.replaces);
+        let sums = self.sums;
+        let facts = PageFacts {
+            received: sums.received,
+            total: page.total,
+            next: match spec.page.by {
+                PageBy::Link => link::next(&reply.headers.all("link")),
+                by => match &spec.page.next_header {
+                    Some(name) => {
+                        let is_address = by == PageBy::NextUrl;
+                        response::next_in_header(&reply.headers.all(name), is_address)
+                    }
+                    None => page.next,
+                },
+            },
+            next_identity: String::new(),
+            more: page.more,
+            no_content: page.no_content,
+            odd_empty: page.odd_empty,
+            lacks_rows: page.lacks_rows,
+            is_part: reply.status == 206,
+            fingerprint: sums.has_rows.then(|| sums.fingerprint.digest()),
+            first_row: sums.first_row,
+            last_row: sums.last_row,
+            span: sums.span.and_then(|(first, last)| Some((first, last?))),
+        };
+        Ok(Batch {
+            facts,
+            newest: sums.newest,
+            unlisted: page.decoded.unlisted,
+            server_time: reply.date,
+            redirected: reply.redirected,
+            asked: None,
+            rows: self.rows,
+        })
+    }
+}
+
+impl Sums {
+    fn is_empty(&self) -> bool {
+        self.received == 0
+    }
+
+    fn add(&mut self, spec: &StreamSpec, rows: &Rows) {
+        self.received += rows.received() as u64;
+        if rows.is_empty() {
+            return;
+        }
+        self.has_rows = true;
+        self.fingerprint.update(rows.bytes());
+        // By its key a row is the same also where a value moves from request to request.
+        let print_of = |row: Cells<'_>| match spec.key.is_empty() {
+            true => row.fingerprint() as u64,
+            false => row.fingerprint_of(&spec.key),
+        };
+        let mut prints = rows.iter().map(print_of);
+        self.first_row = self.first_row.or_else(|| prints.next());
+        self.last_row = prints.next_back().or(self.first_row);
+        let text_at =
+            |column: usize, row: usize| rows.row(row).at(column).text().map(str::to_owned);
+        if let Some(column) = spec.watermark {
+            let first = self.span.take().map(|(first, _)| first);
+            let first = first.or_else(|| text_at(column, 0)).unwrap_or_default();
+            self.span = Some((first, text_at(column, rows.len() - 1)));
+        }
+        let since = spec.since.as_ref().map(|since| since.column);
+        let window = spec.window.as_ref().map(|window| window.column);
+        if let Some(column) = since.or(window) {
+            let texts = rows.iter().filter_map(|row| row.at(column).text());
+            self.newest = self.newest.max(texts.max().and_then(scalar::parse));
+        }
+    }
+}
