@@ -83,21 +83,55 @@ impl Personal {
 
 /// Whether a pattern is this name, where `*` is any letters or none.
 pub fn fits(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((before, after)) => {
-            let Some(rest) = name.strip_prefix(before) else {
-                return false;
-            };
-            (0..=rest.len())
-                .any(|start| rest.is_char_boundary(start) && fits(after, &rest[start..]))
+    let Some((start, rest)) = pattern.split_once('*') else {
+        return pattern == name;
+    };
+    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let inner = name
+        .strip_prefix(start)
+        .and_then(|name| name.strip_suffix(end));
+    let Some(mut inner) = inner else {
+        return false;
+    };
+    // The first place of each part leaves the most for the parts after it.
+    for part in middle.split('*').filter(|part| !part.is_empty()) {
+        match inner.split_once(part) {
+            Some((_, after)) => inner = after,
+            None => return false,
         }
     }
+    true
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_star_is_any_letters_or_none() {
+        for (pattern, name, expected) in [
+            ("a.b", "a.b", true),
+            ("a.b", "a.bc", false),
+            ("*", "", true),
+            ("a*", "a", true),
+            ("a*", "b", false),
+            ("*.id", "users.id", true),
+            ("*.id", "users.id_card", false),
+            ("aba*aba", "aba", false),
+            ("aba*aba", "abaaba", true),
+            ("*.usi_*", "learners.usi_", true),
+            ("*.usi_*", "learners.us_i", false),
+            ("l.*national*_id", "l.national_id", true),
+            ("l.*national*_id", "l.inter_national_x_id", true),
+            ("l.*national*_id", "l.national", false),
+            ("*ab*ab*", "abab", true),
+            ("*ab*ab*", "aab", false),
+            ("a**b", "ab", true),
+            ("*é", "né", true),
+        ] {
+            assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
+        }
+    }
 
     #[test]
     fn the_first_category_that_fits_counts() {

@@ -119,6 +119,9 @@ pub(super) fn in_broken_line(file: &Arc<FileText>, offset: usize) -> Option<Prob
 /// The first invisible character within a key or a text. TOML allows it, and no reader of the file can see it.
 pub(super) fn in_text(file: &Arc<FileText>, range: Range<usize>) -> Option<Problem> {
     let text = file.text().get(range.clone())?;
+    if text.is_ascii() {
+        return None; // so is nearly each of the thousands of keys of a connector
+    }
     let (at, found) = text.char_indices().find_map(|(at, letter)| {
         let found = Lookalike::of(letter).filter(|found| !found.is_visible())?;
         Some((range.start + at, found))

@@ -4,6 +4,8 @@
 //! agree. It supports what `schemars` writes for our types, not all of JSON Schema. `writeOnly` marks a secret; one in
 //! plain text is refused and redacted in every excerpt.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::file_text::Location;
@@ -199,9 +201,7 @@ impl<'a> Walk<'a> {
         subject: &CheckedNode<'_>,
     ) {
         let known = properties(schema);
-        // A table that has a location for secrets: what is misspelled in it may be one.
         let mut meant = Vec::new();
-        let secret = subject.secret || known.values().any(|schema| self.schema.is_secret(schema));
         for entry in entries {
             if self.problems.iter().len() >= MAX_PROBLEMS {
                 return;
@@ -229,7 +229,9 @@ impl<'a> Walk<'a> {
                 }
                 (None, None) => {
                     meant.extend(suggest(&entry.name, known.keys().copied()));
-                    if secret {
+                    // What is misspelled in a table that has a place for secrets may be one.
+                    if subject.secret || known.values().any(|schema| self.schema.is_secret(schema))
+                    {
                         entry.value.file().hide(entry.value.span());
                     }
                     let problem = Problem::error(
@@ -254,7 +256,7 @@ impl<'a> Walk<'a> {
                 .push(problem.help(format!("one of {}", listed(known.keys().copied()))));
         }
         if self.extent == Extent::Whole {
-            self.missing(node, schema, &meant, subject);
+            self.missing(node, schema, &known, &meant, subject);
         }
     }
 
@@ -263,10 +265,10 @@ impl<'a> Walk<'a> {
         &mut self,
         node: &Node,
         schema: &'a Value,
+        known: &BTreeMap<&str, &'a Value>,
         meant: &[&str],
         subject: &CheckedNode<'_>,
     ) {
-        let known = properties(schema);
         let required = schema
             .get("required")
             .and_then(Value::as_array)
