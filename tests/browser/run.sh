@@ -24,5 +24,5 @@ command -v node >/dev/null && command -v npm >/dev/null || skip "Node is missing
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/rollbook-browser.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
-(cd "$here/../.." && ROLLBOOK_PAGES_FOLDER="$folder" cargo test --locked --quiet --lib -- --ignored --exact web::pages::school_year::write_files >/dev/null)
+(cd "$here/../.." && ROLLBOOK_PAGES_FOLDER="$folder" cargo test --locked --quiet --package rollbook --lib -- --ignored --exact web::pages::school_year::write_files >/dev/null)
 CHROMIUM="$chromium" timeout --kill-after=5s 300s node "$here/checks.js" "$folder" "$@"

@@ -24,7 +24,7 @@ trap 'rm -rf "$work"' EXIT
 promtool check rules docs/monitoring/alerts.yml
 (cd docs/monitoring && promtool test rules alerts-test.yml)
 
-ROLLBOOK_METRICS_FILE="$work/metrics" cargo test --locked --quiet --lib -- web::metrics >/dev/null
+ROLLBOOK_METRICS_FILE="$work/metrics" cargo test --locked --quiet --package rollbook --lib -- web::metrics >/dev/null
 # promtool reads Prometheus' older text format: the same but for the name of a counter's family, `_info` and `# UNIT`.
 sed -E -e '/^# (UNIT|EOF)/d' \
     -e 's/^# (HELP|TYPE) (rollbook_(job_runs|stream_rows|source_requests|source_token_requests)) /# \1 \2_total /' \
