@@ -4,23 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The folders of the product's crates.
-pub const CRATES: &[&str] = &[
-    "",
-    "crates/rollbook-app/",
-    "crates/rollbook-core/",
-    "crates/rollbook-engine/",
-    "crates/rollbook-http/",
-    "crates/rollbook-postgres/",
-];
+/// The crates that are not the product.
+const OTHERS: &[&str] = &["rollbook-man", "rollbook-sandbox"];
 
 /// What marks code that only tests use.
 pub const FOR_TESTS: &[&str] = &["#[cfg(test)]", "#[cfg(any(test, feature = \"testing\"))]"];
 
 /// One file of the product, without its tests.
 pub struct Source {
-    /// The folder of its crate; a name of [`CRATES`].
-    pub folder: &'static str,
+    /// The folder of its crate in the repository: empty, or `crates/NAME/`.
+    pub folder: String,
     /// Its path below the `src/` of its crate.
     pub name: String,
     /// Its lines with their numbers, up to the tests at its end.
@@ -54,13 +47,21 @@ pub fn is_comment(line: &str) -> bool {
 
 /// Every file of the product that is not a test.
 pub fn sources() -> Vec<Source> {
-    CRATES.iter().flat_map(|folder| of_crate(folder)).collect()
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = fs::read_dir(root.join("crates")).expect("a folder");
+    let names = crates.map(|entry| entry.expect("an entry").file_name());
+    let names = names.map(|name| name.into_string().expect("UTF-8"));
+    let folders = names
+        .filter(|name| !OTHERS.contains(&name.as_str()))
+        .map(|name| format!("crates/{name}/"));
+    std::iter::once(String::new())
+        .chain(folders)
+        .flat_map(|folder| of_crate(root, &folder))
+        .collect()
 }
 
-fn of_crate(folder: &'static str) -> Vec<Source> {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join(folder)
-        .join("src");
+fn of_crate(root: &Path, folder: &str) -> Vec<Source> {
+    let src = root.join(folder).join("src");
     let mut paths = Vec::new();
     collect(&src, &mut paths);
     let texts: BTreeMap<String, String> = paths
@@ -87,7 +88,7 @@ fn of_crate(folder: &'static str) -> Vec<Source> {
         .iter()
         .filter(|(name, _)| !is_test(name))
         .map(|(name, text)| Source {
-            folder,
+            folder: folder.to_owned(),
             name: name.clone(),
             lines: code(text),
         })

@@ -68,7 +68,7 @@ fn duplicates_are_found_in_every_form_of_definition() {
             .iter()
             .zip(files)
             .map(|(name, code)| Source {
-                folder: "",
+                folder: String::new(),
                 name: (*name).to_owned(),
                 lines: (1..).zip(code.lines().map(str::to_owned)).collect(),
             })
