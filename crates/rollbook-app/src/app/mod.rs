@@ -271,12 +271,8 @@ impl App {
         secrets: Secrets,
         clock: Clock,
     ) -> Result<Self, StoreError> {
-        let mirror = folders.mirror(&setup);
-        let copy = DryRunCopy::of(&mirror)?;
-        let vault = vault_folder(&setup, &mirror, &copy);
-        let mut app = Self::on(&copy.mirror(), &vault, folders, setup, secrets, clock).await?;
-        app.dry_run_copy = Some(copy);
-        Ok(app)
+        let copy = DryRunCopy::of(&folders.mirror(&setup))?;
+        Self::on_copy(copy, folders, setup, secrets, clock).await
     }
 
     /// Opens an empty mirror, to probe the vendors.
@@ -286,11 +282,20 @@ impl App {
         secrets: Secrets,
         clock: Clock,
     ) -> Result<Self, StoreError> {
-        let mirror = folders.mirror(&setup);
-        let empty = DryRunCopy::empty(&mirror)?;
-        let vault = vault_folder(&setup, &mirror, &empty);
-        let mut app = Self::on(&empty.mirror(), &vault, folders, setup, secrets, clock).await?;
-        app.dry_run_copy = Some(empty);
+        let empty = DryRunCopy::empty(&folders.mirror(&setup))?;
+        Self::on_copy(empty, folders, setup, secrets, clock).await
+    }
+
+    async fn on_copy(
+        copy: DryRunCopy,
+        folders: &Folders,
+        setup: Setup,
+        secrets: Secrets,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        let vault = vault_folder(&setup, &folders.mirror(&setup), &copy);
+        let mut app = Self::on(&copy.mirror(), &vault, folders, setup, secrets, clock).await?;
+        app.dry_run_copy = Some(copy);
         Ok(app)
     }
 
