@@ -22,8 +22,10 @@
 //!                    connector    a vendor's API as data
 //!                    model        values and rules: no I/O, no clock, no async
 //!                    document     TOML with locations
-//!                    clock, folder, permissions, replacement
-//!                                 the only access to time, to files that people edit, to users and groups; files that replace others
+//!                    clock, folder, permissions
+//!                                 the only access to time, to files that people edit, to users and groups
+//!                    blocking, program, replacement
+//!                                 work that blocks; programs of the admin; files that replace others
 //! ```
 //!
 //! Arrows point down only; neighbours meet in a small trait that the user of the service owns.

@@ -1,3 +1,3 @@
-//! The program without its faces: what is composed of all parts below, and what an admin can ask for.
+//! All of the program but its command line and its pages: what is composed of the parts below, and what an admin can ask for.
 
 pub mod app;
