@@ -43,7 +43,7 @@ pub struct ExportOptions {
     /// Format of the files
     #[arg(long, value_enum, default_value_t, hide_possible_values = true, value_name = FORMATS)]
     format: ExportFormat,
-    /// With the codes and labels of combo lists
+    /// With the labels of combo lists
     #[arg(long)]
     labelled: bool,
     /// With the results of crosswalks

@@ -133,11 +133,9 @@ fn config(combo_lists: ComboLists) -> TempDir {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let vendors = folder.path().join("connectors");
     fs::create_dir(&vendors).expect("a folder for connectors");
-    fs::copy(
-        shipped.join("rollbook.toml"),
-        folder.path().join("rollbook.toml"),
-    )
-    .expect("rollbook.toml");
+    let rollbook = fs::read_to_string(shipped.join("rollbook.toml")).expect("rollbook.toml");
+    let with_codes = rollbook.replace("[store]\n", "[store]\nlabel_codes = true\n");
+    fs::write(folder.path().join("rollbook.toml"), with_codes).expect("a copy");
     for file in fs::read_dir(shipped.join("connectors")).expect("the shipped connectors") {
         let path = file.expect("an entry").path();
         let mut text = fs::read_to_string(&path).expect("a connector");

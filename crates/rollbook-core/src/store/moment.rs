@@ -29,7 +29,7 @@ pub struct Moment {
 /// What a stream is read as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueryForm {
-    /// With the codes and labels of combo lists.
+    /// With the labels of combo lists, and their codes where the mirror has them.
     pub is_labelled: bool,
     /// With the results of crosswalks.
     pub is_mapped: bool,

@@ -14,7 +14,10 @@ use rollbook_core::store::lookups::{ComboTable, Crosswalk, Lookups, MappedColumn
 ///
 /// Only streams that a job reads have tables, so what refers to others is left out.
 pub fn of(setup: &Setup, only: Option<&SourceName>) -> Lookups {
-    let mut lookups = Lookups::default();
+    let mut lookups = Lookups {
+        has_codes: setup.config.store.label_codes,
+        ..Lookups::default()
+    };
     let sources = setup.sources.keys();
     for source in sources.filter(|name| only.is_none_or(|only| only == *name)) {
         let streams = kept_streams(setup, source);

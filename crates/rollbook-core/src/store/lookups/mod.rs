@@ -126,6 +126,8 @@ pub struct Lookups {
     pub references: Vec<References>,
     /// The crosswalks.
     pub crosswalks: Vec<Crosswalk>,
+    /// Whether views with labels have the codes of references too.
+    pub has_codes: bool,
 }
 
 impl Lookups {
@@ -156,6 +158,7 @@ impl Lookups {
                 .collect(),
             references: references.collect(),
             crosswalks: crosswalks.collect(),
+            has_codes: self.has_codes,
         }
     }
 

@@ -125,6 +125,7 @@ fn lookups(tables: &[Table], crosswalks: Vec<Crosswalk>) -> Lookups {
         combos: lists.into_iter().map(combos).collect(),
         references: others.into_iter().map(references).collect(),
         crosswalks,
+        has_codes: true,
     }
 }
 
@@ -619,6 +620,34 @@ fn one_row_is_found_by_its_key_and_reads_the_labels_that_are_asked_for() {
     );
     assert_eq!(found[1..], [label]);
     assert_eq!(plan("person, kind", "WHERE kind = ''"), ["SCAN row"]);
+}
+
+#[test]
+fn codes_are_beside_labels_only_where_that_is_set() {
+    let mut mirror = Mirror::filled(Vec::new());
+    let derived = "SELECT name FROM pragma_table_info('north_people_labelled') \
+        WHERE name LIKE '%\\_code' ESCAPE '\\' OR name LIKE '%\\_label' ESCAPE '\\'";
+    let both = [
+        "gender_code",
+        "gender_label",
+        "hours_code",
+        "hours_label",
+        "kind_code",
+        "kind_label",
+    ];
+    assert_eq!(mirror.ask(derived), both);
+    mirror.lookups.has_codes = false;
+    mirror.fit();
+    assert_eq!(
+        mirror.ask(derived),
+        ["gender_label", "hours_label", "kind_label"]
+    );
+    let labels =
+        "SELECT gender_label, hours_label, kind_label FROM north_people_labelled WHERE person = 1";
+    assert_eq!(mirror.ask(labels), ["Female|None|Current"]);
+    mirror.lookups.has_codes = true;
+    mirror.fit();
+    assert_eq!(mirror.ask(derived), both);
 }
 
 /// SQLite joins 64 tables at most, and a learner has more references than that.

@@ -70,7 +70,13 @@ fn wanted(tables: &[Table], lookups: &Lookups, numbers: &ListNumbers) -> Vec<(St
             .iter()
             .find(|one| one.source == table.source && one.stream == table.stream);
         if let (Some(references), Some(combos)) = (references, lookups.combos_of(&table.source)) {
-            views.push(labelled(table, references, combos, numbers));
+            views.push(labelled(
+                table,
+                references,
+                combos,
+                numbers,
+                lookups.has_codes,
+            ));
         }
         views.extend(mapped(table, &lookups.crosswalks));
     }
@@ -82,6 +88,7 @@ fn labelled(
     references: &References,
     combos: &ComboTable,
     numbers: &ListNumbers,
+    has_codes: bool,
 ) -> (String, String) {
     let number = |reference: &Reference| match reference.by {
         By::Id => numbers.get(&(table.source.clone(), reference.list.clone())),
@@ -101,7 +108,8 @@ fn labelled(
             return Vec::new();
         };
         let is_joined = joined.iter().any(|(name, _)| name == column);
-        let parts = [("code", &combos.code), ("label", &combos.label)];
+        let code = has_codes.then_some(("code", &combos.code));
+        let parts = code.into_iter().chain([("label", &combos.label)]);
         let question = |(part, answer): (&str, &String)| {
             let question = match number(reference) {
                 Some(_) if is_joined => format!("{}.{part}", alias(column)),
@@ -110,7 +118,7 @@ fn labelled(
             };
             (format!("{column}_{part}"), question)
         };
-        parts.map(question).to_vec()
+        parts.map(question).collect()
     };
     let joins: String = joined.iter().map(join).collect();
     view(table, "labelled", &joins, beside)

@@ -56,6 +56,7 @@ fn lookups() -> Lookups {
             by: By::Code,
             lines: vec![(Some("pupil".to_owned()), "F".to_owned())],
         }],
+        has_codes: true,
     }
 }
 

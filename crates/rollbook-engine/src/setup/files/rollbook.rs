@@ -84,6 +84,10 @@ pub struct StoreConfig {
     /// may. The service must be able to give files to it: its own group, or one of which its user is a member.
     #[cfg_attr(test, schemars(length(min = 1)))]
     pub readers: Option<String>,
+    /// Whether the views with labels have the code of each reference too, which makes reading all of their columns
+    /// slower. Default false.
+    #[serde(default)]
+    pub label_codes: bool,
     /// Backups that the daemon makes; without this table it makes none.
     pub backup: Option<BackupConfig>,
     /// A copy of tables for programs that cannot or may not read the mirror itself; without this table there is none.
@@ -101,6 +105,7 @@ impl Default for StoreConfig {
             unconfigured: four_hundred_days(),
             staging: StagingLimits::default(),
             readers: None,
+            label_codes: false,
             backup: None,
             copy: None,
         }
