@@ -8,11 +8,16 @@
 //! A dead worker counts until its heartbeat ends, and what is meant for it stays free. So the longer a source is free, the more
 //! workers may claim it: at first the emptiest, at the next [`LOOK`] all below the level, then those that are a little above it, and
 //! then the first that has room: every worker looks five times in the 10 seconds in which a source may be free.
+//!
+//! What was claimed within a [`LEASE`] stays, and no other is given in its place: the worker that did not claim it may be dead, and
+//! then its heartbeat ends within that time (cluster-protocol.md 6 rule 30). One whose load is above its room gives all the same.
 
 use std::cmp::Reverse;
 use std::time::Duration;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use super::lease::LEASE;
 
 /// How often a worker looks, for the first time two looks after its first heartbeat, so that workers that start together see each
 /// other.
@@ -45,6 +50,17 @@ pub struct FreeSource<'a> {
     pub free_for: Duration,
 }
 
+/// A source that this worker has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnSource<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it adds to a load, at least 1.
+    pub weight: u64,
+    /// How long ago this worker claimed it, by its own clock.
+    pub held_for: Duration,
+}
+
 /// What a worker has read.
 #[derive(Clone, Copy, Debug)]
 pub struct ClusterView<'a> {
@@ -54,8 +70,8 @@ pub struct ClusterView<'a> {
     pub workers: &'a [LiveWorker<'a>],
     /// All that are free.
     pub free: &'a [FreeSource<'a>],
-    /// The name and weight of each source that this worker has and is not giving back already.
-    pub held: &'a [(&'a str, u64)],
+    /// All that this worker has and is not giving back already.
+    pub held: &'a [OwnSource<'a>],
 }
 
 /// What a worker does now.
@@ -141,7 +157,14 @@ impl<'a> ClusterView<'a> {
     fn gifts(&self, own: &LiveWorker<'a>, level: u64) -> Vec<&'a str> {
         let count = u64::try_from(self.held.len()).unwrap_or(u64::MAX);
         let weight_of_one = own.load.div_ceil(count.max(1));
+        let is_too_full = own.load > own.room;
+        let stays = |source: &OwnSource<'_>| source.held_for < LEASE && !is_too_full;
+        let staying = self.held.iter().filter(|source| stays(source));
+        let staying: u64 = staying.map(|source| source.weight).sum();
         let mut left = self.amount(own, level, weight_of_one);
+        if staying > 0 {
+            left = left.min(own.excess(level).saturating_sub(staying));
+        }
         if left == 0 {
             return Vec::new();
         }
@@ -149,12 +172,13 @@ impl<'a> ClusterView<'a> {
         let target = level.min(own.room);
         let too_heavy = (own.load + self.emptiest(level).div_ceil(2)).saturating_sub(target);
         let mut held = self.held.to_vec();
-        held.sort_unstable_by_key(|(name, _)| self.rank(name));
+        held.retain(|source| !stays(source));
+        held.sort_unstable_by_key(|source| self.rank(source.name));
         let mut gifts = Vec::new();
-        for (name, weight) in held {
-            if weight < 2 * left && weight < too_heavy {
-                left = left.saturating_sub(weight);
-                gifts.push(name);
+        for source in held {
+            if source.weight < 2 * left && source.weight < too_heavy {
+                left = left.saturating_sub(source.weight);
+                gifts.push(source.name);
             }
         }
         gifts
@@ -213,8 +237,13 @@ mod simulation;
 mod tests {
     use super::*;
 
-    /// Claims and gifts in numbers, of the first worker.
+    /// Claims and gifts in numbers, of the first worker, which has had its sources for long.
     fn moves(workers: &[(u64, u64)], free: &[(u64, u64)]) -> (usize, usize) {
+        moves_after(workers, free, &[])
+    }
+
+    /// The same, where it claimed some of its sources so many seconds ago.
+    fn moves_after(workers: &[(u64, u64)], free: &[(u64, u64)], claimed: &[u64]) -> (usize, usize) {
         let starts: Vec<String> = (0..workers.len()).map(|at| at.to_string()).collect();
         let live: Vec<LiveWorker<'_>> = workers
             .iter()
@@ -236,13 +265,24 @@ mod tests {
                 free_for: Duration::from_secs(*seconds),
             })
             .collect();
-        let held: Vec<(&str, u64)> = names.iter().rev().map(|name| (name.as_str(), 1)).collect();
         let load = usize::try_from(workers[0].0).expect("a small load");
+        let claimed = claimed.iter().copied().map(Duration::from_secs);
+        let held: Vec<OwnSource<'_>> = names
+            .iter()
+            .rev()
+            .take(load)
+            .zip(claimed.chain(std::iter::repeat(Duration::MAX)))
+            .map(|(name, held_for)| OwnSource {
+                name,
+                weight: 1,
+                held_for,
+            })
+            .collect();
         let view = ClusterView {
             start: "0",
             workers: &live,
             free: &free,
-            held: &held[..load],
+            held: &held,
         };
         let moves = view.moves();
         assert_eq!(moves, view.moves(), "the same is decided again");
@@ -308,6 +348,77 @@ mod tests {
             ("too much for all", vec![(9, 9), (9, 9)], &many, (0, 0)),
         ] {
             assert_eq!(moves(&workers, free), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_was_claimed_within_a_lease_stays() {
+        let much = 1_000;
+        let lease = LEASE.as_secs();
+        let many = [0; 100];
+        for (name, workers, claimed, expected) in [
+            ("all", vec![(100, much), (0, much)], &many[..], 0),
+            (
+                "as much as it has too much",
+                vec![(100, much), (0, much)],
+                &many[..50],
+                0,
+            ),
+            (
+                "all but a few that it has too much",
+                vec![(100, much), (0, much)],
+                &many[..47],
+                3,
+            ),
+            (
+                "a part of the others",
+                vec![(100, much), (0, much)],
+                &many[..40],
+                5,
+            ),
+            ("both of two", vec![(2, much), (0, much)], &[0, 0], 0),
+            (
+                "one of two, the other is not given for it",
+                vec![(2, much), (0, much)],
+                &[0],
+                0,
+            ),
+            (
+                "within a lease",
+                vec![(2, much), (0, much)],
+                &[lease - 1, lease - 1],
+                0,
+            ),
+            (
+                "a lease ago",
+                vec![(2, much), (0, much)],
+                &[lease, lease],
+                1,
+            ),
+            (
+                "one of them a lease ago",
+                vec![(4, much), (0, much)],
+                &[lease - 1, lease],
+                1,
+            ),
+            (
+                "what others did not claim",
+                vec![(4, much), (2, much), (0, much)],
+                &[0, 0],
+                0,
+            ),
+            (
+                "not all that it has too much",
+                vec![(6, much), (3, much), (0, much)],
+                &[0, 0],
+                1,
+            ),
+            ("drained", vec![(100, 0), (0, much)], &many[..], 10),
+            ("no room for one", vec![(100, 99), (0, much)], &many[..], 5),
+            ("full", vec![(100, 100), (0, much)], &many[..], 0),
+        ] {
+            let moves = moves_after(&workers, &[], claimed);
+            assert_eq!(moves, (0, expected), "{name}");
         }
     }
 }

@@ -53,6 +53,8 @@ pub struct WorkerLife {
 struct ClaimedSource {
     task: JoinHandle<Result<(), ClusterError>>,
     lease: HeldLease,
+    /// By the worker's clock.
+    claimed_at: Duration,
     weight: u64,
     leaving: Leaving,
     /// Ends its daemon and gives it back.

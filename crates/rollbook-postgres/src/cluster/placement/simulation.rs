@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::{ClusterView, FreeSource, LOOK, LiveWorker};
+use super::{ClusterView, FreeSource, LOOK, LiveWorker, OwnSource};
 use crate::cluster::lease::{HEARTBEAT, HeldUntil, LEASE};
 use crate::cluster::search::is_large;
 
 /// How long a cluster is left alone before it must be balanced, in seconds.
 const SETTLES: u64 = 15 * 60;
+
+/// How long sources that were claimed long ago take to be shared with a worker that joins, in seconds, where runs are short.
+const JOINS: u64 = 50;
 
 struct Cluster {
     random: Rng,
@@ -23,6 +26,8 @@ struct Cluster {
     /// Sources that no valid heartbeat has.
     free: Vec<usize>,
     last_event: u64,
+    /// In how many seconds the run of a source that is given back has ended.
+    longest_run: u64,
     figures: Figures,
 }
 
@@ -47,6 +52,7 @@ struct SourceState {
     /// Machine and start.
     holder: Option<(usize, u64)>,
     had: bool,
+    held_since: u64,
     free_since: u64,
     /// Since when no worker does anything for it.
     alone_since: Option<u64>,
@@ -92,6 +98,7 @@ impl Cluster {
                 weight: random.u64(1..=4),
                 holder: None,
                 had: false,
+                held_since: 0,
                 free_since: 0,
                 alone_since: Some(0),
             })
@@ -124,6 +131,7 @@ impl Cluster {
             machines,
             starts: 0,
             last_event: 0,
+            longest_run: 60,
             figures: Figures::default(),
         }
     }
@@ -288,6 +296,7 @@ impl Cluster {
             self.figures.writes += 1;
             self.figures.movements += u64::from(source.had);
             (source.holder, source.had) = (Some(own), true);
+            source.held_since = self.now;
             let alone = source
                 .alone_since
                 .take()
@@ -387,11 +396,15 @@ impl Cluster {
             })
             .collect();
         let machine = &self.machines[number];
-        let held: Vec<(&str, u64)> = machine
+        let held: Vec<OwnSource<'_>> = machine
             .held
             .iter()
             .map(|name| &self.sources[*name])
-            .map(|source| (source.name.as_str(), source.weight))
+            .map(|source| OwnSource {
+                name: &source.name,
+                weight: source.weight,
+                held_for: Duration::from_secs(self.now - source.held_since),
+            })
             .collect();
         let view = ClusterView {
             start: &machine.name,
@@ -412,7 +425,7 @@ impl Cluster {
         self.figures.writes += 1; // of its load
         machine.held.retain(|name| !gifts.contains(name));
         for name in gifts {
-            let run_ends = self.now + self.random.u64(0..60);
+            let run_ends = self.now + self.random.u64(0..self.longest_run);
             machine.leaving.push((name, run_ends));
         }
         self.weigh(number);
@@ -425,21 +438,24 @@ impl Cluster {
             self.now,
             self.free.len()
         );
+        let unbalanced = self.unbalanced();
+        assert!(unbalanced.is_none(), "at {} s {unbalanced:?}", self.now);
+        self.figures.balances_checked += 1;
+    }
+
+    /// A worker that does not have its part.
+    fn unbalanced(&self) -> Option<String> {
         let live = self.live();
         let total: u64 = live.iter().map(|worker| worker.load).sum();
         let level = total.div_ceil(u64::try_from(live.len()).expect("few"));
         // A tenth, and the heaviest source.
         let most = level.div_ceil(10) + 4;
-        for worker in &live {
-            assert!(
-                worker.load.abs_diff(level) <= most,
-                "at {} s {} has {} instead of {level}",
-                self.now,
-                worker.start,
-                worker.load
-            );
-        }
-        self.figures.balances_checked += 1;
+        let mut live = live.iter();
+        let worker = live.find(|worker| worker.load.abs_diff(level) > most)?;
+        Some(format!(
+            "{} has {} instead of {level}",
+            worker.start, worker.load
+        ))
     }
 }
 
@@ -475,4 +491,87 @@ fn days_of_a_cluster() {
     // What is freed moves, and a start is given its part, twice because sources are of different weight.
     let most = figures.freed + 2 * sources / machines * cluster.starts;
     assert!(figures.movements <= most, "{figures:?}, {most}");
+}
+
+/// A cluster whose machines do only what a test says, and the first of them not even that.
+fn quiet_cluster(seed: u64, machines: usize, sources: usize) -> Cluster {
+    let mut cluster = Cluster::new(seed, machines, sources);
+    cluster.longest_run = 2;
+    for machine in &mut cluster.machines {
+        machine.next_event = u64::MAX;
+    }
+    cluster.machines[0].status = Status::Down(u64::MAX);
+    cluster
+}
+
+impl Cluster {
+    fn pass(&mut self, seconds: u64) {
+        (0..seconds).for_each(|_| self.second());
+    }
+
+    /// The first machine starts, and after this many seconds its process is stopped for long.
+    fn start_and_freeze(&mut self, seconds: u64) {
+        self.machines[0].status = Status::Down(self.now);
+        self.pass(1 + seconds);
+        self.machines[0].status = Status::Frozen(u64::MAX);
+        self.last_event = self.now;
+        for name in self.machines[0].held.clone() {
+            self.sources[name].alone_since = Some(self.now);
+        }
+    }
+
+    /// How often each source is claimed while the heartbeat of the first machine is valid.
+    fn claims_until_it_ends(&mut self) -> Vec<usize> {
+        let mut claims = vec![0; self.sources.len()];
+        while self.machines[0].valid_until >= self.now {
+            self.second();
+            for (source, claims) in self.sources.iter().zip(&mut claims) {
+                *claims += usize::from(source.holder.is_some() && source.held_since == self.now);
+            }
+        }
+        claims
+    }
+}
+
+#[test]
+fn a_worker_that_only_looks_alive_makes_no_source_move_twice() {
+    for (machines, sources) in [(3, 9), (3, 30), (5, 60), (10, 250)] {
+        let mut movements = 0;
+        for seed in 0..40 {
+            let mut cluster = quiet_cluster(seed, machines, sources);
+            cluster.pass(600);
+            cluster.start_and_freeze(seed);
+            let claims = cluster.claims_until_it_ends();
+            let most = claims.iter().max().copied().unwrap_or_default();
+            assert!(most <= 1, "{machines} machines, seed {seed}: {claims:?}");
+            movements += claims.iter().sum::<usize>();
+        }
+        println!("{sources} sources, {machines} machines: {movements} movements in 40 times");
+    }
+}
+
+/// Also where all sources were claimed just before.
+#[test]
+fn a_worker_that_joins_has_its_part_at_most_a_lease_later() {
+    for (machines, sources) in [(3, 9), (3, 30), (5, 60), (10, 250)] {
+        let mut slowest = 0;
+        for seed in 0..40 {
+            let mut cluster = quiet_cluster(seed, machines, sources);
+            cluster.pass(if seed % 2 == 0 { 20 } else { 600 });
+            let joined = cluster.now;
+            cluster.machines[0].status = Status::Down(joined);
+            cluster.pass(1);
+            while !(cluster.free.is_empty() && cluster.unbalanced().is_none()) {
+                cluster.second();
+                let passed = cluster.now - joined;
+                assert!(
+                    passed <= JOINS + LEASE.as_secs(),
+                    "{machines} machines, seed {seed}: {:?}",
+                    cluster.unbalanced()
+                );
+            }
+            slowest = slowest.max(cluster.now - joined);
+        }
+        println!("{sources} sources, {machines} machines: balanced after {slowest} s at most");
+    }
 }

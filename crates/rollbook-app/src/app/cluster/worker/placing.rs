@@ -13,7 +13,7 @@ use crate::app::cluster::error::ClusterError;
 use crate::app::cluster::source::HeldSource;
 use rollbook_engine::setup::Setup;
 use rollbook_postgres::cluster::lease::{HeldLease, Leaving};
-use rollbook_postgres::cluster::placement::{ClusterView, FreeSource, LiveWorker};
+use rollbook_postgres::cluster::placement::{ClusterView, FreeSource, LiveWorker, OwnSource};
 use rollbook_postgres::postgres::DatabaseSession;
 use rollbook_postgres::postgres::cluster::{leases, workers};
 
@@ -77,11 +77,16 @@ impl Worker {
                 free_for: row.free_for,
             })
             .collect();
-        let held: Vec<(&str, u64)> = self
+        let now = self.shared.clock.running();
+        let held: Vec<OwnSource<'_>> = self
             .held
             .iter()
             .filter(|(_, held)| held.leaving == Leaving::No)
-            .map(|(source, held)| (source.as_str(), held.weight))
+            .map(|(source, held)| OwnSource {
+                name: source.as_str(),
+                weight: held.weight,
+                held_for: now.saturating_sub(held.claimed_at),
+            })
             .collect();
         let moves = ClusterView {
             start: &self.row.start,
@@ -181,6 +186,7 @@ impl Worker {
         let held = ClaimedSource {
             task: tokio::spawn(held.hold()),
             lease,
+            claimed_at: self.shared.clock.running(),
             weight,
             leaving: Leaving::No,
             stop,
