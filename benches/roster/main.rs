@@ -110,9 +110,9 @@ impl Measurement {
         sync::run(&self.folder, list, expected)
     }
 
-    fn first_load(&self, latency_ms: u64, page: usize) -> Cost {
+    fn first_load(&self, list: &str, latency_ms: u64, page: usize) -> Cost {
         sync::forget(&self.folder);
-        self.sync("plain", latency_ms, page, (self.people(), 0, 0))
+        self.sync(list, latency_ms, page, (self.people(), 0, 0))
     }
 
     fn rerun(&self, list: &str, page: usize) -> Cost {
@@ -161,16 +161,18 @@ fn measure_all(size: Size, quick: bool) {
         large_pages,
         shuffled,
         latency,
+        first_shuffled,
     ] = measure::best_of(bench.size.rounds, || {
         [
             bench.floor_fetch(),
             bench.floor_insert(),
-            bench.first_load(0, page),
+            bench.first_load("plain", 0, page),
             bench.rerun("plain", page),
             bench.changed(page),
-            bench.first_load(0, large),
+            bench.first_load("plain", 0, large),
             bench.rerun("shuffled", page),
-            bench.first_load(bench.size.latency_ms, page),
+            bench.first_load("plain", bench.size.latency_ms, page),
+            bench.first_load("shuffled", 0, page),
         ]
     });
     let both = fetch.cpu + insert.cpu;
@@ -212,6 +214,12 @@ fn measure_all(size: Size, quick: bool) {
             &latency,
             Some(both),
             vec![Limit::Wall(3.0), Limit::Peak(40)],
+        ),
+        Line::new(
+            "first load, rows in any order",
+            &first_shuffled,
+            Some(both),
+            vec![Limit::Ratio(2.0), Limit::Peak(64)],
         ),
     ];
     println!(

@@ -11,6 +11,7 @@ use super::error::StoreError;
 pub use super::inserts::Stamp;
 use super::inserts::{Inserts, bind_cells, bind_fingerprint, bind_run};
 use super::last_versions::LastVersions;
+use super::sorted_rows::SortedRows;
 use super::sql_cells::{SqlCell, read_cells};
 use super::staging::{Mark, Staged};
 use crate::model::Table;
@@ -104,7 +105,7 @@ impl<'t> RowWriter<'t> {
         let mut last = self.last_versions(staged)?;
         // The last column of a point's key is its time.
         let time = self.table.key.last().filter(|_| self.table.series);
-        staged.stage.each(|mark, row| {
+        let put = |mark, row: Cells<'_>| {
             if let Some(time) = time.and_then(|time| row.at(*time).text()) {
                 self.times.add(time);
             }
@@ -127,7 +128,11 @@ impl<'t> RowWriter<'t> {
                 }
             }
             Ok(ControlFlow::Continue(()))
-        })?;
+        };
+        match staged.must_be_sorted {
+            true => SortedRows::of(&staged.stage, &staged.table.key)?.each(put)?,
+            false => staged.stage.each(put)?,
+        }
         self.write_inserts()
     }
 

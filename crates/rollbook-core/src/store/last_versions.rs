@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::scratch::scratch_database;
+use super::scratch::{ScratchAccess, scratch_database};
 
 /// The most bytes of keys and rows in memory.
 const MAX_IN_MEMORY: usize = 4 << 20;
@@ -77,6 +77,7 @@ impl LastVersions {
     fn spill(&mut self) -> rusqlite::Result<()> {
         let database = scratch_database(
             4096,
+            ScratchAccess::ByKey,
             "CREATE TABLE version (key BLOB PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID;",
         )?;
         for (key, row) in std::mem::take(&mut self.few) {

@@ -43,6 +43,7 @@ pub mod schema;
 mod scratch;
 pub mod series;
 pub mod sharing;
+mod sorted_rows;
 mod sql_cells;
 mod sql_values;
 pub mod staging;

@@ -5,6 +5,7 @@
 //! table. The mirror is not changed here: that is `apply.rs`.
 
 mod columns;
+mod key_order;
 mod key_set;
 mod keys;
 mod matching;
@@ -24,12 +25,14 @@ use rusqlite::Connection;
 pub use self::space::StagingSpace;
 pub use self::waiting::WaitingRows;
 
+pub(super) use self::stage::{Stage, entries_of, push_entry};
+
+use self::key_order::KeyOrder;
 use self::key_set::KeySet;
 use self::matching::StoredRow;
 use self::new_keys::NewKeys;
 use self::row_set::RowSet;
 use self::space::Share;
-use self::stage::{Stage, push_entry};
 use super::database::Store;
 use super::error::StoreError;
 use super::readers::ReadConnection;
@@ -170,6 +173,8 @@ pub struct Staging {
     problems: Vec<StagedProblem>,
     plan: Plan,
     entries: Vec<u8>,
+    /// Of what was staged; `None` once it was not in the order of the keys.
+    order: Option<KeyOrder>,
     /// Prepared once: it is used for each changed row.
     is_older_sql: String,
     /// A point of the table as cells.
@@ -199,6 +204,8 @@ pub struct Staged {
     /// What was received.
     pub received: ValueCounts,
     pub(super) stage: Stage,
+    /// It is worth its while to sort what is staged before it is written.
+    pub(super) must_be_sorted: bool,
     /// The stage's bytes count while it is there.
     _share: Share,
     pub(super) problems: Vec<StagedProblem>,
@@ -254,6 +261,7 @@ impl Staging {
             problems: Vec::new(),
             plan,
             entries: Vec::new(),
+            order: Some(KeyOrder::default()),
             is_older_sql: String::new(),
             point: Vec::new(),
         })
@@ -389,6 +397,10 @@ impl Staging {
             self.count_groups(group).map_err(&what)?;
         }
         self.count_columns().map_err(&what)?;
+        let must_be_sorted = self.order.is_none() && !self.table.series && self.stage.has_spilled();
+        if must_be_sorted {
+            self.share.sort()?;
+        }
         Ok(Staged {
             received: ValueCounts {
                 rows: self.plan.read,
@@ -397,6 +409,7 @@ impl Staging {
             table: self.table,
             plan: self.plan,
             stage: self.stage,
+            must_be_sorted,
             _share: self.share,
             problems: self.problems,
             found_again,
@@ -557,6 +570,13 @@ impl Staging {
 
     fn put(&mut self, mark: Mark, row: Cells<'_>) {
         push_entry(&mut self.entries, mark, row);
+        let Some(order) = &mut self.order else {
+            return;
+        };
+        match order.is_behind_all(row, &self.table.key) {
+            true => order.note(row, &self.table.key),
+            false => self.order = None,
+        }
     }
 
     fn is_removed(&self, row: Cells<'_>) -> bool {

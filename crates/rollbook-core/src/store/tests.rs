@@ -67,15 +67,7 @@ impl Mirror {
         let mut staging =
             Staging::open(&self.store, Arc::clone(&self.table), Size::Counted).expect("a reading");
         for page in pages {
-            let mut rows = Rows::default();
-            for (id, status, age) in page {
-                rows.push(|bytes| {
-                    Cell::Text(id).write(bytes);
-                    Cell::Text(status).write(bytes);
-                    age.map_or(Cell::Null, Cell::Integer).write(bytes);
-                });
-            }
-            staging.add(&rows).expect("compared");
+            staging.add(&page_of(page)).expect("compared");
         }
         self.apply(
             staging
@@ -128,6 +120,19 @@ impl Mirror {
         }
         texts
     }
+}
+
+/// A page of whole rows.
+fn page_of(page: &[(String, String, Option<i64>)]) -> Rows {
+    let mut rows = Rows::default();
+    for (id, status, age) in page {
+        rows.push(|bytes| {
+            Cell::Text(id).write(bytes);
+            Cell::Text(status).write(bytes);
+            age.map_or(Cell::Null, Cell::Integer).write(bytes);
+        });
+    }
+    rows
 }
 
 fn pages(vendor: &Vendor, size: usize) -> Vec<Vec<(String, String, Option<i64>)>> {
@@ -743,6 +748,105 @@ async fn a_column_of_a_time_series_is_compared_within_its_item() {
         let plan = staged.expect("finished").plan;
         assert_eq!(plan.emptied == ["age"], emptied, "{name}");
     }
+}
+
+/// Many rows in any order are written in the order of their keys, be they new or changed; few ones, and those that come in that
+/// order, as they come.
+#[tokio::test]
+async fn many_rows_are_written_in_the_order_of_their_keys() {
+    let jumbled = |number: usize| format!("{:03}", number * 7 % 600);
+    let in_order = |number: usize| format!("{number:03}");
+    let long = "x".repeat(1500);
+    for (name, id, count, is_sorted) in [
+        ("many", &jumbled as &dyn Fn(usize) -> String, 600, true),
+        ("in order", &in_order, 600, false),
+        ("few", &jumbled, 60, false),
+    ] {
+        let mut mirror = Mirror::new(users()).await;
+        for (status, age) in [(long.clone(), None), (long.clone() + "y", Some(1))] {
+            let rows: Vec<_> = (0..count)
+                .map(|number| (id(number), status.clone(), age))
+                .collect();
+            let pages: Vec<_> = rows.chunks(50).map(<[_]>::to_vec).collect();
+            let mut staging =
+                Staging::open(&mirror.store, Arc::clone(&mirror.table), Size::Counted)
+                    .expect("a reading");
+            for page in &pages {
+                staging.add(&page_of(page)).expect("compared");
+            }
+            let staged = staging
+                .finish(&Ending::of(Absence::All, 1))
+                .expect("finished");
+            assert_eq!(staged.must_be_sorted, is_sorted, "{name}");
+            let (_, applied) = mirror.apply(staged).await;
+            assert_eq!(applied.new + applied.changed, count as u64, "{name}");
+            let expected: Vendor = rows
+                .into_iter()
+                .map(|(id, status, age)| (id, (status, age)))
+                .collect();
+            assert!(mirror.rows() == expected, "{name}");
+        }
+        let first = |table: &str| mirror.texts(&format!("SELECT id FROM {table} ORDER BY rowid"));
+        let expected: Vec<String> = match is_sorted {
+            true => (0..count).map(in_order).collect(),
+            false => (0..count).map(id).collect(),
+        };
+        assert_eq!(first("north_users"), expected, "{name}");
+        assert_eq!(first("north_users_history"), expected, "{name}");
+    }
+}
+
+/// A row that comes, and is removed by its status on a later page of the same reading, is gone, whatever the order of the others.
+#[tokio::test]
+async fn sorted_rows_of_one_key_stay_in_the_order_in_which_they_came() {
+    let mut mirror = Mirror::new(users()).await;
+    let long = "x".repeat(1500);
+    let mut rows: Vec<_> = (0..600)
+        .rev()
+        .map(|number| (format!("{number:03}"), long.clone(), None))
+        .collect();
+    rows.push(("300".into(), "tobedeleted".into(), None));
+    let pages: Vec<_> = rows.chunks(100).map(<[_]>::to_vec).collect();
+    mirror.read(&pages, Absence::All, 1).await;
+    assert_eq!(mirror.rows().len(), 599);
+    assert!(!mirror.rows().contains_key("300"));
+}
+
+/// Statements that write rows take nothing back by themselves: all of a run is taken back when one fails.
+#[tokio::test]
+async fn a_statement_that_fails_leaves_nothing_of_its_run() {
+    let mut mirror = Mirror::new(users()).await;
+    mirror
+        .read(&[vec![row("a", "x", 1)]], Absence::All, 1)
+        .await;
+    let mut page = page_of(&[row("b", "x", 2), row("c", "x", 3)]);
+    page.push(|bytes| {
+        Cell::Null.write(bytes); // no decoder lets a row without its key pass
+        Cell::Text("x").write(bytes);
+        Cell::Integer(4).write(bytes);
+    });
+    let mut staging =
+        Staging::open(&mirror.store, Arc::clone(&mirror.table), Size::Counted).expect("a reading");
+    staging.add(&page).expect("compared");
+    let staged = staging
+        .finish(&Ending::of(Absence::All, 1))
+        .expect("finished");
+    let stamp = Stamp {
+        run: 2,
+        now: "2026-01-02T00:00:00.000Z".to_owned(),
+    };
+    let write = move |connection: &mut Connection| {
+        let transaction = connection.transaction().expect("a transaction");
+        apply(&transaction, &staged, &stamp, Removals::All).map(|_| ())
+    };
+    let failed = mirror.store.write(write).await.expect_err("no key");
+    assert!(failed.to_string().contains("NOT NULL"), "{failed}");
+    assert_eq!(mirror.texts("SELECT id FROM north_users"), ["a"]);
+    assert!(
+        mirror
+            .texts("SELECT id FROM north_users_history")
+            .is_empty()
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::store::scratch::scratch_database;
+use crate::store::scratch::{ScratchAccess, scratch_database};
 
 /// Keys in memory; a table of them takes 9 MB.
 const MAX_RECENT: usize = (1 << 20) / 8 * 7;
@@ -96,6 +96,7 @@ impl Spilled {
     fn new() -> rusqlite::Result<Self> {
         let database = scratch_database(
             1024,
+            ScratchAccess::ByKey,
             "CREATE TABLE block (number INTEGER PRIMARY KEY, keys BLOB NOT NULL);",
         )?;
         Ok(Self {

@@ -3,11 +3,10 @@
 //! Most lists are sorted by key. While each new key is greater than the previous one, only the last is kept; after that
 //! all are loaded from the staged rows.
 
-use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
+use super::key_order::KeyOrder;
 use super::key_set::KeySet;
-use super::keys::{compare_cells, key_bytes_of};
 use super::stage::entries_of;
 use super::{Mark, Staging};
 use crate::model::row::Cells;
@@ -15,23 +14,9 @@ use crate::model::row::Cells;
 /// The new keys of one reading.
 #[derive(Default)]
 pub(super) struct NewKeys {
-    /// The greatest so far, its cells one behind the other.
-    last: Vec<u8>,
+    order: KeyOrder,
     /// All of them, once they were not in order.
     all: Option<KeySet>,
-}
-
-impl NewKeys {
-    /// Whether the row's key is greater than all before it, as far as the last one shows.
-    fn is_behind_all(&self, row: Cells<'_>, key: &[usize]) -> bool {
-        self.last.is_empty()
-            || key
-                .iter()
-                .zip(Cells::of(&self.last).raw())
-                .map(|(index, last)| compare_cells(row.raw_at(*index), last))
-                .find(|order| order.is_ne())
-                == Some(Ordering::Greater)
-    }
 }
 
 impl Staging {
@@ -39,9 +24,9 @@ impl Staging {
     pub(super) fn is_first(&mut self, row: Cells<'_>, removed: bool) -> rusqlite::Result<bool> {
         let key = &self.table.key;
         if self.new_keys.all.is_none() {
-            if self.new_keys.is_behind_all(row, key) {
+            if self.new_keys.order.is_behind_all(row, key) {
                 if !removed {
-                    key_bytes_of(row, key, &mut self.new_keys.last);
+                    self.new_keys.order.note(row, key);
                 }
                 return Ok(true);
             }

@@ -138,6 +138,11 @@ impl Share {
         self.space.staged.fetch_add(bytes as u64, Ordering::SeqCst);
         self.space.admit()
     }
+
+    /// What is staged is about to be copied, and its copy sorted: half of what is reckoned for it again.
+    pub fn sort(&mut self) -> Result<(), LimitReached> {
+        self.stage(self.staged as usize / 2)
+    }
 }
 
 impl Drop for Share {
@@ -177,6 +182,15 @@ mod tests {
         drop(one);
         assert_eq!(other.stage(0), Ok(()));
         drop(other);
+        assert_eq!(space.staged.load(Ordering::SeqCst), 0);
+        let mut jumbled = Share::begin(&space).expect("room");
+        space.pretend_free(Some(261 << 20));
+        assert_eq!(jumbled.stage(1 << 20), Ok(()));
+        assert!(matches!(
+            jumbled.sort(),
+            Err(LimitReached::Reserve { to_write: 6, .. })
+        ));
+        drop(jumbled);
         assert_eq!(space.staged.load(Ordering::SeqCst), 0);
         space.pretend_free(Some(255 << 20));
         assert!(Share::begin(&space).is_err());

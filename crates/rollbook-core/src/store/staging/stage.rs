@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::Mark;
 use crate::model::row::Cells;
-use crate::store::scratch::scratch_database;
+use crate::store::scratch::{ScratchAccess, scratch_database};
 
 /// Staged bytes that stay in memory; opening the database costs more than comparing so many.
 const MAX_IN_MEMORY: usize = 512 << 10;
@@ -23,7 +23,7 @@ pub(in crate::store) struct Stage {
 
 impl Stage {
     /// Puts a page's rows aside, each written by [`push_entry`].
-    pub(super) fn add(&mut self, entries: &[u8]) -> rusqlite::Result<()> {
+    pub(in crate::store) fn add(&mut self, entries: &[u8]) -> rusqlite::Result<()> {
         if !self.has_spilled && self.rows.len() + entries.len() <= MAX_IN_MEMORY {
             self.rows.extend_from_slice(entries);
             return Ok(());
@@ -40,6 +40,11 @@ impl Stage {
         Ok(())
     }
 
+    /// Whether there are more rows than stay in memory.
+    pub(super) fn has_spilled(&self) -> bool {
+        self.has_spilled
+    }
+
     /// The database, with its table `missing`; it is made when something is first put there.
     pub(super) fn database(&self) -> rusqlite::Result<&Connection> {
         if let Some(database) = self.database.get() {
@@ -47,6 +52,7 @@ impl Stage {
         }
         let database = scratch_database(
             1024,
+            ScratchAccess::InOrder,
             "CREATE TABLE page (number INTEGER PRIMARY KEY, entries BLOB NOT NULL);\
              CREATE TABLE missing (key BLOB PRIMARY KEY, missed INTEGER NOT NULL, first_run INTEGER, removed INTEGER NOT NULL, here INTEGER NOT NULL, version INTEGER);",
         )?;
@@ -86,14 +92,14 @@ impl Stage {
 }
 
 /// Appends a row and what is to be done with it.
-pub(super) fn push_entry(entries: &mut Vec<u8>, mark: Mark, row: Cells<'_>) {
+pub(in crate::store) fn push_entry(entries: &mut Vec<u8>, mark: Mark, row: Cells<'_>) {
     entries.push(mark as u8);
     entries.extend_from_slice(&(row.bytes().len() as u32).to_le_bytes());
     entries.extend_from_slice(row.bytes());
 }
 
 /// The rows that [`push_entry`] wrote.
-pub(super) fn entries_of(mut bytes: &[u8]) -> impl Iterator<Item = (Mark, Cells<'_>)> {
+pub(in crate::store) fn entries_of(mut bytes: &[u8]) -> impl Iterator<Item = (Mark, Cells<'_>)> {
     std::iter::from_fn(move || {
         let (mark, rest) = bytes.split_first()?;
         let (length, rest) = rest.split_first_chunk::<4>()?;

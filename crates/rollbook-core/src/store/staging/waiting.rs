@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::space::{Share, StagingSpace};
 use crate::model::row::Rows;
 use crate::store::error::StoreError;
-use crate::store::scratch::scratch_database;
+use crate::store::scratch::{ScratchAccess, scratch_database};
 
 const TABLE: &str = "CREATE TABLE part (number INTEGER PRIMARY KEY, cells BLOB NOT NULL);";
 
@@ -58,7 +58,7 @@ impl WaitingRows {
         self.share.stage(cells.len())?;
         let database = match self.database.take() {
             Some(database) => database,
-            None => scratch_database(256, TABLE).map_err(&what)?,
+            None => scratch_database(256, ScratchAccess::InOrder, TABLE).map_err(&what)?,
         };
         let database = self.database.insert(database);
         database
