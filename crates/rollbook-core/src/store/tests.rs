@@ -796,6 +796,47 @@ async fn many_rows_are_written_in_the_order_of_their_keys() {
     }
 }
 
+/// Some readings, each of rows that come in any order and may come again: `(id, is removed, age)`.
+fn jumbled_readings() -> impl Strategy<Value = Vec<Vec<(String, bool, Option<i64>)>>> {
+    let row = (
+        "[a-d]{1,2}",
+        prop::bool::weighted(0.2),
+        prop::option::of(0i64..5),
+    );
+    prop::collection::vec(prop::collection::vec(row, 0..16), 1..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Rows that are sorted before they are written, because they are large, leave the same as small ones.
+    #[test]
+    fn large_rows_in_any_order_leave_what_small_ones_leave(readings in jumbled_readings(), size in 1usize..6) {
+        let left = ["", &"x".repeat(100_000)].map(|padding| {
+            runtime().block_on(async {
+                let mut mirror = Mirror::new(users()).await;
+                for reading in &readings {
+                    let rows: Vec<_> = reading
+                        .iter()
+                        .map(|(id, is_removed, age)| match is_removed {
+                            true => (id.clone(), "tobedeleted".to_owned(), *age),
+                            false => (id.clone(), format!("x{padding}"), *age),
+                        })
+                        .collect();
+                    let pages: Vec<_> = rows.chunks(size).map(<[_]>::to_vec).collect();
+                    mirror.read(&pages, Absence::All, 1).await;
+                }
+                [
+                    "SELECT id, age, _run FROM north_users ORDER BY id",
+                    "SELECT id, age, _run, _ended, _ended_run FROM north_users_history ORDER BY id, _run",
+                ]
+                .map(|sql| mirror.texts(sql))
+            })
+        });
+        prop_assert_eq!(&left[0], &left[1]);
+    }
+}
+
 /// A row that comes, and is removed by its status on a later page of the same reading, is gone, whatever the order of the others.
 #[tokio::test]
 async fn sorted_rows_of_one_key_stay_in_the_order_in_which_they_came() {
