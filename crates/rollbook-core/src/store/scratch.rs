@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-/// How its rows are come by.
+/// How rows of a private database are read.
 #[derive(Clone, Copy)]
 pub(super) enum ScratchAccess {
     /// One by one, by their keys.

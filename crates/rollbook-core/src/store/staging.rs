@@ -25,7 +25,7 @@ use rusqlite::Connection;
 pub use self::space::StagingSpace;
 pub use self::waiting::WaitingRows;
 
-pub(super) use self::stage::{Stage, entries_of, push_entry};
+pub(super) use self::stage::{Stage, each_entry, push_entry};
 
 use self::key_order::KeyOrder;
 use self::key_set::KeySet;
@@ -204,7 +204,7 @@ pub struct Staged {
     /// What was received.
     pub received: ValueCounts,
     pub(super) stage: Stage,
-    /// It is worth its while to sort what is staged before it is written.
+    /// What is staged is not in the order of the keys, and too much to be written like that.
     pub(super) must_be_sorted: bool,
     /// The stage's bytes count while it is there.
     _share: Share,

@@ -243,7 +243,7 @@ pub fn storage(kind: Kind) -> &'static str {
     }
 }
 
-fn joined(parts: impl Iterator<Item = String>) -> String {
+pub(super) fn joined(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 

@@ -70,16 +70,9 @@ impl Stage {
         mut act: impl FnMut(Mark, Cells<'_>) -> rusqlite::Result<ControlFlow<()>>,
     ) -> rusqlite::Result<()> {
         if self.has_spilled {
-            let mut pages = self
-                .database()?
-                .prepare("SELECT entries FROM page ORDER BY number")?;
-            let mut pages = pages.query([])?;
-            while let Some(page) = pages.next()? {
-                for (mark, row) in entries_of(page.get_ref(0)?.as_blob()?) {
-                    if act(mark, row)?.is_break() {
-                        return Ok(());
-                    }
-                }
+            let sql = "SELECT entries FROM page ORDER BY number";
+            if each_entry(self.database()?, sql, &mut act)?.is_break() {
+                return Ok(());
             }
         }
         for (mark, row) in entries_of(&self.rows) {
@@ -98,8 +91,26 @@ pub(in crate::store) fn push_entry(entries: &mut Vec<u8>, mark: Mark, row: Cells
     entries.extend_from_slice(row.bytes());
 }
 
+/// Calls `act` with each row in the blobs that a query finds, until it breaks.
+pub(in crate::store) fn each_entry(
+    database: &Connection,
+    sql: &str,
+    act: &mut impl FnMut(Mark, Cells<'_>) -> rusqlite::Result<ControlFlow<()>>,
+) -> rusqlite::Result<ControlFlow<()>> {
+    let mut blobs = database.prepare(sql)?;
+    let mut blobs = blobs.query([])?;
+    while let Some(blob) = blobs.next()? {
+        for (mark, row) in entries_of(blob.get_ref(0)?.as_blob()?) {
+            if act(mark, row)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
 /// The rows that [`push_entry`] wrote.
-pub(in crate::store) fn entries_of(mut bytes: &[u8]) -> impl Iterator<Item = (Mark, Cells<'_>)> {
+pub(super) fn entries_of(mut bytes: &[u8]) -> impl Iterator<Item = (Mark, Cells<'_>)> {
     std::iter::from_fn(move || {
         let (mark, rest) = bytes.split_first()?;
         let (length, rest) = rest.split_first_chunk::<4>()?;
