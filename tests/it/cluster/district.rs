@@ -184,6 +184,16 @@ impl District {
         });
     }
 
+    /// Waits until in addition each worker has a source. One that joins late gets its part when what the others claimed before it
+    /// is older than a lease (rule 30).
+    pub fn until_shared(&self) {
+        self.until("each worker has a source", |district| {
+            let mut workers = district.workers.iter();
+            workers.all(|worker| !worker.folders().is_empty())
+        });
+        self.until_placed();
+    }
+
     /// Each source with a valid lease, and the start that has it.
     pub fn leased(&self) -> Vec<(String, String)> {
         let sql = "SELECT source, start FROM rollbook_cluster.leases JOIN rollbook_cluster.workers USING (start) \

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rollbook_postgres::cluster::lease::LEASE;
 
 use super::district::{District, Plan, seeds};
+use super::workers::Worker;
 use crate::database::{Fault, Proxy};
 
 /// What a worker may still send after its lease has ended: requests that were on their way.
@@ -30,7 +31,12 @@ fn a_worker_without_its_database_ends_its_runs_with_its_lease() {
     }
     district.add_many(1);
     district.until_published("before the partition");
-    district.until_placed();
+    district.until_shared();
+    district.until("the others read", |district| {
+        let readings = district.vendor.readings();
+        let reads = |worker: &Worker| readings.iter().any(|reading| reading.worker == worker.key);
+        district.workers[..2].iter().all(reads)
+    });
 
     proxies[0].set(Fault::HalfOpen);
     proxies[1].set(Fault::Refuse);

@@ -42,7 +42,7 @@ fn play(seed: u64) {
     }
     district.add_many(1);
     district.until_published("before the stop");
-    district.until_placed();
+    district.until_shared();
 
     // One in a reading, whose response it receives when it goes on; one while it sends to the database.
     let of_first = district.workers[0].folders();

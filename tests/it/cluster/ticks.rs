@@ -81,11 +81,7 @@ fn a_tick_is_neither_lost_nor_done_twice_when_its_source_moves() {
     let due = Timestamp::from_second(seconds).expect("a time");
     write_jobs(&district, due);
     district.add_many(3);
-    district.until("each has some", |district| {
-        let mut workers = district.workers.iter();
-        workers.all(|worker| !worker.folders().is_empty())
-    });
-    district.until_placed();
+    district.until_shared();
     assert!(
         district.vendor.readings().is_empty(),
         "the machine is too slow"
