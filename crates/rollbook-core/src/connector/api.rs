@@ -36,7 +36,9 @@ use jiff::tz::TimeZone;
 
 use crate::document::suggest::advice;
 use crate::document::text_value::ValueError;
-use crate::model::{History, Masking, Reference, SourceName, StreamName, Table, TableColumn};
+use crate::model::{
+    History, Masking, Reference, SourceName, StreamName, Table, TableColumn, debug_fingerprint,
+};
 
 /// The default format of times in a request.
 const TIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
@@ -336,6 +338,13 @@ impl StreamSpec {
             pseudonyms: self.pseudonyms.clone(),
         };
         Arc::new(Decoder::new(columns, self.key.clone(), rules))
+    }
+
+    /// A number of all that decides how a response is read.
+    pub fn context(&self) -> u128 {
+        // A key shows nothing of itself.
+        let pseudonyms = self.pseudonyms.as_ref().map(PseudonymKey::name);
+        debug_fingerprint(&(self, pseudonyms))
     }
 
     /// The same stream with only these columns, ascending; those that the engine needs must be among them.

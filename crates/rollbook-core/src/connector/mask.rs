@@ -21,6 +21,11 @@ impl PseudonymKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
     }
 
+    /// What tells it from other keys.
+    pub fn name(&self) -> String {
+        self.of("the key of pseudonyms")
+    }
+
     /// The pseudonym of a value: 32 hexadecimal digits. The empty text stays.
     fn of(&self, value: &str) -> String {
         if value.is_empty() {

@@ -438,6 +438,15 @@ impl Rows {
         self.ends.is_empty()
     }
 
+    /// Whether there are rows, and nothing to report or to look up about any of them.
+    pub fn is_plain(&self) -> bool {
+        let marked = [&self.partial, &self.present_only, &self.suppressed];
+        !self.is_empty()
+            && marked.iter().all(|rows| rows.is_empty())
+            && self.problems.is_empty()
+            && self.repaired.is_empty()
+    }
+
     /// How many rows the page held, rejected ones too.
     pub fn received(&self) -> usize {
         self.ends.len() + self.problems.unidentified() as usize

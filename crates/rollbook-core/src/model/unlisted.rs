@@ -42,6 +42,19 @@ impl Unlisted {
         }
     }
 
+    /// The names of an earlier reading.
+    pub fn of_names(names: BTreeSet<String>) -> Self {
+        Self {
+            names,
+            values: HashSet::new(),
+        }
+    }
+
+    /// All that was found, if no name looks like a value.
+    pub fn names(&self) -> Option<&BTreeSet<String>> {
+        self.values.is_empty().then_some(&self.names)
+    }
+
     /// Adds what another part of the reading found.
     pub fn add(&mut self, other: Self) {
         for name in other.names {

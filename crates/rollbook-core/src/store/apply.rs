@@ -42,6 +42,11 @@ pub fn apply(
     writer.note_series_run().map_err(&what)?;
     writer.apply_missing(staged, removals).map_err(&what)?;
     writer.note_problems(staged).map_err(&what)?;
+    let is_whole = staged.plan.was_read_in_full;
+    staged
+        .pages
+        .write(transaction, &staged.table, (&stamp.now, is_whole))
+        .map_err(&what)?;
     Ok(writer.applied)
 }
 

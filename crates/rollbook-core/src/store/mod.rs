@@ -21,6 +21,7 @@ pub mod held;
 pub mod held_log;
 pub mod hooks;
 mod inserts;
+pub mod known_pages;
 mod last_versions;
 pub mod lookups;
 pub mod maintenance;
@@ -67,6 +68,9 @@ mod tests;
 pub use database::Store;
 pub use dry_run_copy::{DryRunCopy, remove_left_over};
 pub use error::StoreError;
+pub use known_pages::{KnownPages, NewPage, PageHash};
 pub use private::make_folder_private as make_private_folder;
-pub use staging::{Absence, Ending, Size, Staged, Staging, StagingSpace, ValueCounts, WaitingRows};
+pub use staging::{
+    Absence, Ending, PageRows, Size, Staged, Staging, StagingSpace, ValueCounts, WaitingRows,
+};
 pub use vault::Vault;

@@ -419,6 +419,21 @@ CREATE TABLE rollbook_published_streams (
   PRIMARY KEY (publish, source, stream)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+CREATE TABLE rollbook_known_pages (
+  source TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  hash BLOB NOT NULL,
+  decoded TEXT NOT NULL,
+  said TEXT NOT NULL,
+  first INTEGER NOT NULL,
+  rows INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  digest INTEGER NOT NULL,
+  \"values\" TEXT NOT NULL,
+  PRIMARY KEY (source, stream, hash)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.

@@ -12,6 +12,7 @@ mod matching;
 mod missing;
 mod new_keys;
 mod older;
+mod received;
 mod row_set;
 mod space;
 mod stage;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+pub use self::received::PageRows;
 pub use self::space::StagingSpace;
 pub use self::waiting::WaitingRows;
 
@@ -35,6 +37,7 @@ use self::row_set::RowSet;
 use self::space::Share;
 use super::database::Store;
 use super::error::StoreError;
+use super::known_pages::ReceivedPages;
 use super::readers::ReadConnection;
 use super::sql_cells::{SqlCell, cell_of};
 use crate::model::absence::Duplicates;
@@ -175,6 +178,7 @@ pub struct Staging {
     entries: Vec<u8>,
     /// Of what was staged; `None` once it was not in the order of the keys.
     order: Option<KeyOrder>,
+    pages: ReceivedPages,
     /// Prepared once: it is used for each changed row.
     is_older_sql: String,
     /// A point of the table as cells.
@@ -208,6 +212,7 @@ pub struct Staged {
     pub(super) must_be_sorted: bool,
     /// The stage's bytes count while it is there.
     _share: Share,
+    pub(super) pages: ReceivedPages,
     pub(super) problems: Vec<StagedProblem>,
     /// Keys of unconfirmed removals that this reading received.
     pub(super) found_again: Vec<Vec<u8>>,
@@ -262,6 +267,7 @@ impl Staging {
             plan,
             entries: Vec::new(),
             order: Some(KeyOrder::default()),
+            pages: ReceivedPages::default(),
             is_older_sql: String::new(),
             point: Vec::new(),
         })
@@ -290,25 +296,6 @@ impl Staging {
         self.share.receive(rows.received(), rows.byte_count())?;
         self.count(rows);
         self.compare(rows)
-    }
-
-    /// Compares a page of which the first `known` rows were received before, unless the list moved; the others are received
-    /// again later.
-    ///
-    /// # Errors
-    /// As [`Staging::add`].
-    pub fn add_again(&mut self, page: WaitingRows, known: u64) -> Result<(), StoreError> {
-        // Which rows are the first is unknown where some have no readable key.
-        let has_rejects = page.outlines().any(|rows| rows.problems.rejected() > 0);
-        let mut left = if has_rejects { 0 } else { known as usize };
-        page.each(|mut before| {
-            let ahead = match has_rejects {
-                true => std::mem::take(&mut before),
-                false => before.split_off(left),
-            };
-            left -= before.len();
-            self.add_recheck(&before, &ahead)
-        })
     }
 
     fn add_recheck(&mut self, before: &Rows, ahead: &Rows) -> Result<(), StoreError> {
@@ -341,6 +328,10 @@ impl Staging {
                 self.take(row, known).map_err(&what)?;
             }
         }
+        self.stage_entries()
+    }
+
+    fn stage_entries(&mut self) -> Result<(), StoreError> {
         if !self.entries.is_empty() {
             self.share.stage(self.entries.len())?;
             self.stage
@@ -411,6 +402,7 @@ impl Staging {
             stage: self.stage,
             must_be_sorted,
             _share: self.share,
+            pages: self.pages,
             problems: self.problems,
             found_again,
         })
@@ -460,7 +452,10 @@ impl Staging {
 
     /// Marks a row of the table as received; returns whether for the first time.
     fn see(&mut self, row: Cells<'_>, number: i64) -> bool {
-        let key = row.fingerprint_of(&self.table.key);
+        self.see_key(row.fingerprint_of(&self.table.key), number)
+    }
+
+    fn see_key(&mut self, key: u64, number: i64) -> bool {
         let first = self.seen.insert(number);
         if first {
             self.plan.known += 1;

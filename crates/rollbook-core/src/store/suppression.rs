@@ -20,6 +20,8 @@ pub use ledger::{
     save_key, set_done, set_pending, suppressed,
 };
 
+use crate::model::debug_fingerprint;
+
 /// What an entry of the list is about; a greater one suppresses more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SuppressedKind {
@@ -77,6 +79,15 @@ impl Suppression {
     /// Whether no row is suppressed.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// A number of all entries.
+    pub fn fingerprint(&self) -> u128 {
+        let entries = self.entries.iter().flat_map(|(target, entries)| {
+            let one = move |entry| debug_fingerprint(&(target, entry));
+            entries.iter().map(one)
+        });
+        entries.fold(0, u128::wrapping_add)
     }
 
     /// The hash that a new entry gets; nothing without a key.

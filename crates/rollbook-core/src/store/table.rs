@@ -171,6 +171,27 @@ impl Table {
         )
     }
 
+    /// The number of the row with a key.
+    pub fn row_number_sql(&self) -> String {
+        format!(
+            "SELECT rowid FROM {} WHERE {}",
+            self.quoted(),
+            self.key_is(1)
+        )
+    }
+
+    /// The key of the row with a number.
+    pub fn key_at_sql(&self) -> String {
+        let key = self.names_of(&self.key);
+        format!("SELECT {key} FROM {} WHERE rowid = ?1", self.quoted())
+    }
+
+    /// All columns of the row with a number.
+    pub fn row_at_sql(&self) -> String {
+        let names = self.all_names();
+        format!("SELECT {names} FROM {} WHERE rowid = ?1", self.quoted())
+    }
+
     /// All columns of the row with a key.
     pub fn row_sql(&self) -> String {
         format!(

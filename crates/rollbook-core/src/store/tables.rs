@@ -231,7 +231,11 @@ fn has_other_keys(table: &Table, masked: &BTreeMap<String, Option<Masking>>) -> 
 fn clear(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
     drop_stream(transaction, &table.source, &table.stream)?;
     relayout::forget_runs(transaction, table)?;
-    for keys in ["rollbook_unconfirmed", "rollbook_row_problems"] {
+    for keys in [
+        "rollbook_unconfirmed",
+        "rollbook_row_problems",
+        "rollbook_known_pages",
+    ] {
         let sql = format!("DELETE FROM {keys} WHERE source = ?1 AND stream = ?2");
         transaction.execute(&sql, params![table.source, table.stream])?;
     }

@@ -1,6 +1,7 @@
 //! The mirror against a vendor that changes at random: after each complete reading they are equal,
 //! nothing is written where nothing changed, and every old version is in the history.
 
+mod known_pages;
 mod order;
 
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ type Vendor = BTreeMap<String, (String, Option<i64>)>;
 
 struct Mirror {
     _folder: tempfile::TempDir,
-    store: Store,
+    store: Arc<Store>,
     table: Arc<Table>,
     run: i64,
 }
@@ -53,7 +54,7 @@ impl Mirror {
         assert_eq!(fitted, [Fitted::Changed]);
         Self {
             _folder: folder,
-            store,
+            store: Arc::new(store),
             table: Arc::new(table),
             run: 0,
         }
@@ -83,7 +84,7 @@ impl Mirror {
         self.run += 1;
         let stamp = Stamp {
             run: self.run,
-            now: format!("2026-01-{:02}T00:00:00.000Z", self.run),
+            now: time_of(self.run),
         };
         let plan = staged.plan.clone();
         let write = move |connection: &mut Connection| {
@@ -122,6 +123,11 @@ impl Mirror {
         }
         texts
     }
+}
+
+/// When a run writes: one a day.
+fn time_of(run: i64) -> String {
+    format!("2026-01-{run:02}T00:00:00.000Z")
 }
 
 /// A page of whole rows.

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 
 use rollbook_core::connector::paging::PageFacts;
 use rollbook_core::model::Unlisted;
-use rollbook_core::store::{StoreError, WaitingRows};
+use rollbook_core::store::{PageRows, StoreError};
 use rollbook_http::http::{Decode, HttpError, PageRequest, RunBudget, Session};
 
 /// One page, decoded.
 pub struct Batch {
     /// An error of the disk where they are put aside.
-    pub(super) rows: Result<WaitingRows, StoreError>,
+    pub(super) rows: Result<PageRows, StoreError>,
     pub(super) unlisted: Unlisted,
     pub(super) facts: PageFacts,
     pub(super) newest: Option<Timestamp>,

@@ -157,6 +157,7 @@ async fn ask(
         item,
         decoder: spec.decoder(&item.variables),
         filter: None,
+        pages: None,
         space,
         extra: last_step(spec, clock),
         since: None,
@@ -172,7 +173,7 @@ async fn ask(
     pager.answer(&page, &batch.facts);
     let next = pager.ask().map(|next| next.at);
     Ok(FirstPage {
-        rows: batch.rows?,
+        rows: batch.rows?.decoded(space)?,
         unlisted: batch.unlisted.list(),
         total: batch.facts.total,
         next,

@@ -16,17 +16,20 @@ use super::items::{Item, items};
 use super::job::{Source, StreamJob};
 use super::moved::{moved, remembered};
 use super::report::{Progress, ProgressSink};
-use super::walk::{ListRequest, Page, WalkFacts, walk};
+use super::walk::{ListPages, ListRequest, Page, WalkFacts, walk};
 use rollbook_core::clock::Clock;
 use rollbook_core::connector::file::PageBy;
 use rollbook_core::connector::paging::ListEnd;
 use rollbook_core::model::absence::{self, Examined, Memory, Missing};
 use rollbook_core::model::account::Account;
-use rollbook_core::model::{Class, Completeness, Inconsistency, ReadMode, StreamName, scalar};
+use rollbook_core::model::{
+    Class, Completeness, Inconsistency, ReadMode, StreamName, debug_fingerprint, scalar,
+};
 use rollbook_core::store::checkpoints::{self, Checkpoint};
 use rollbook_core::store::suppression::RowFilter;
 use rollbook_core::store::{
-    Absence, Ending, Size, Staged, Staging, Store, StoreError, purge, queries, unconfirmed,
+    Absence, Ending, KnownPages, Size, Staged, Staging, Store, StoreError, purge, queries,
+    unconfirmed,
 };
 use rollbook_http::http::{Effort, HttpError, RunBudget};
 
@@ -92,6 +95,7 @@ pub async fn read(context: &Context<'_>, job: &StreamJob, full: bool) -> Result<
     let mut known = checkpoints::load(&reader, &job.table, context.account.generation)?;
     let before = known.remove("").unwrap_or_default();
     let started = context.clock.now();
+    let is_forced = full;
     // A removal that is not confirmed yet needs a reading that can confirm it.
     let full = full || unconfirmed::is_any(&reader, &job.table)?;
     let since = match full {
@@ -111,13 +115,20 @@ pub async fn read(context: &Context<'_>, job: &StreamJob, full: bool) -> Result<
         false => moved(&items, &known, before.full_at, every, started),
     };
     let asked = asked.as_deref();
-    read_lists(context, job, (&items, asked), &before, started).await
+    let pages = match (job.retain, is_forced) {
+        // Time alone removes rows then, which each page is looked through for.
+        (Some(_), _) => None,
+        (None, true) => Some(Arc::new(KnownPages::none(context.store, &job.table))),
+        (None, false) => Some(KnownPages::load(context.store, &job.table, started)?),
+    };
+    let lists = (&items[..], asked, pages.as_ref());
+    read_lists(context, job, lists, &before, started).await
 }
 
 async fn read_lists(
     context: &Context<'_>,
     job: &StreamJob,
-    (items, asked): (&[Item], Option<&[Item]>),
+    (items, asked, pages): (&[Item], Option<&[Item]>, Option<&Arc<KnownPages>>),
     before: &Checkpoint,
     started: Timestamp,
 ) -> Result<Reading, Failure> {
@@ -129,7 +140,8 @@ async fn read_lists(
     let (mut last_rows, mut most_rows) = (None, 0);
     let mut readings = 1;
     loop {
-        let mut attempt = try_once(context, job, asked.unwrap_or(items), None).await?;
+        let asked_for = (asked.unwrap_or(items), pages);
+        let mut attempt = try_once(context, job, asked_for, None).await?;
         attempt.walked.lists = items.len();
         let rows = attempt.staging.identity();
         let mut facts = facts_of(&attempt, job);
@@ -214,7 +226,7 @@ async fn read_changes(
     let (mut last_reading, mut most_rows) = (None, 0);
     let mut readings = 1;
     loop {
-        let attempt = try_once(context, job, items, Some(since)).await?;
+        let attempt = try_once(context, job, (items, None), Some(since)).await?;
         let examined = absence::examine(&facts_of(&attempt, job), &memory, started);
         let identity = attempt.staging.identity();
         most_rows = most_rows.max(identity.0);
@@ -370,7 +382,7 @@ fn incremental_from(job: &StreamJob, before: &Checkpoint, now: Timestamp) -> Opt
 async fn try_once(
     context: &Context<'_>,
     job: &StreamJob,
-    items: &[Item],
+    items: (&[Item], Option<&Arc<KnownPages>>),
     since: Option<Timestamp>,
 ) -> Result<ReadAttempt, Failure> {
     let mut staging = Staging::open(context.store, Arc::clone(&job.table), Size::Counted)?;
@@ -398,8 +410,8 @@ pub(super) async fn compare(
     while let Some(page) = inbox.recv().await {
         let work = move || {
             match page {
-                Page::Listed(rows) => rows.each(|rows| staging.add(&rows)),
-                Page::Recheck(rows, known) => staging.add_again(rows, known),
+                Page::Listed(page) => staging.receive(page),
+                Page::Recheck(page, known) => staging.receive_again(page, known),
             }?;
             Ok::<_, StoreError>(staging)
         };
@@ -460,7 +472,7 @@ impl Walked {
 async fn walk_all(
     context: &Context<'_>,
     job: &StreamJob,
-    items: &[Item],
+    (items, pages): (&[Item], Option<&Arc<KnownPages>>),
     since: Option<Timestamp>,
     rows: mpsc::Sender<Page>,
 ) -> Result<Walked, Failure> {
@@ -473,6 +485,7 @@ async fn walk_all(
     let since = since.filter(|_| watermark).map(scalar::to_canonical);
     let filter = RowFilter::new(&context.store.suppression()?, &job.table);
     let filter = Arc::new(filter);
+    let read_by = debug_fingerprint(&(job.spec.context(), filter.fingerprint()));
     let one = |item| {
         let (rows, report_page, extra, since) = (&rows, &report_page, extra.clone(), since.clone());
         let filter = Some(Arc::clone(&filter));
@@ -483,6 +496,7 @@ async fn walk_all(
                 item,
                 decoder: job.spec.decoder(&item.variables),
                 filter,
+                pages: pages.map(|pages| ListPages::of(pages, read_by, item)),
                 space: context.store.staging_space(),
                 extra,
                 since,

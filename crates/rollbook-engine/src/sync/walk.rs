@@ -4,6 +4,7 @@
 //! (that is the session) nor the meaning of a page (`connector/`).
 
 mod facts;
+mod known;
 mod page_body;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use futures_util::stream::FuturesOrdered;
 use tokio::sync::mpsc;
 
 pub use self::facts::WalkFacts;
+pub use self::known::ListPages;
 use self::page_body::{BodyRules, PageBody};
 use super::adapt;
 use super::client::Batch;
@@ -26,7 +28,7 @@ use rollbook_core::connector::link;
 use rollbook_core::connector::paging::{At, ListEnd, NextPage, PageAsk, PageUse, Pager};
 use rollbook_core::model::{Adaptation, scalar};
 use rollbook_core::store::suppression::RowFilter;
-use rollbook_core::store::{StagingSpace, WaitingRows};
+use rollbook_core::store::{PageRows, StagingSpace};
 use rollbook_http::http::{Decode, Effort, HttpError, PageRequest, RunBudget, Shrinks};
 
 /// What is walked.
@@ -41,6 +43,8 @@ pub struct ListRequest<'a> {
     pub decoder: Arc<Decoder>,
     /// Marks rows of erased people; `None` where nothing of a row is stored.
     pub filter: Option<Arc<RowFilter>>,
+    /// The pages that were received before; `None` where none is kept.
+    pub pages: Option<ListPages>,
     /// Where pages wait until they are compared.
     pub space: &'a Arc<StagingSpace>,
     /// Query parameters of this walk: `since`, or a window's ends.
@@ -56,10 +60,10 @@ pub struct ListRequest<'a> {
 /// Rows that were received.
 pub enum Page {
     /// The next rows of the list.
-    Listed(WaitingRows),
+    Listed(PageRows),
     /// Rows of a second request at the end of the list: the first were received before, unless the list moved, and the
     /// others are requested again.
-    Recheck(WaitingRows, u64),
+    Recheck(PageRows, u64),
 }
 
 /// Walks the list and sends each page's rows on; returns how it ended.
@@ -149,7 +153,7 @@ pub async fn walk(
         let page = match used {
             PageUse::Accept => {
                 facts.received += batch.facts.received;
-                rows_of_page.outlines().for_each(|rows| facts.count(rows));
+                facts.count_page(&rows_of_page);
                 report_page(batch.facts.received, facts.total);
                 Page::Listed(rows_of_page)
             }
@@ -267,6 +271,7 @@ async fn fetch_at(
         spec: Arc::clone(spec),
         decoder: Arc::clone(&request.decoder),
         filter: request.filter.clone(),
+        pages: request.pages.clone(),
         space: Arc::clone(request.space),
         is_first: page.number == 1,
     };

@@ -1,5 +1,7 @@
 //! The input and output of a pager.
 
+use serde::{Deserialize, Serialize};
+
 use super::NextPage;
 use crate::connector::file::{PageBy, RelativeTo};
 use crate::connector::template::{self, Variables};
@@ -134,15 +136,17 @@ pub enum At {
 }
 
 /// The facts of a page.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PageFacts {
     /// Rows in it, equal duplicates and rejected ones too.
     pub received: u64,
     /// The declared size of the whole list.
     pub total: Option<u64>,
     /// The address or cursor of the next page.
+    #[serde(skip)]
     pub next: NextPage,
     /// What all spellings of `next` have in common; its text where that is empty.
+    #[serde(skip)]
     pub next_identity: String,
     /// Whether there is another page, if the server states it explicitly.
     pub more: Option<bool>,

@@ -67,6 +67,11 @@ impl RowProblems {
         }
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rejects.is_empty() && self.unreadable.is_empty()
+    }
+
     /// Rejected rows, by what is wrong with them.
     pub fn rejects(&self) -> &BTreeMap<Reject, u64> {
         &self.rejects

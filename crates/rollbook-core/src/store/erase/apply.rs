@@ -8,6 +8,7 @@ use super::messages::{self, MIN_TEXT};
 use crate::model::row::{Cells, Kind};
 use crate::model::{SourceName, StreamName, Table};
 use crate::store::error::StoreError;
+use crate::store::known_pages;
 use crate::store::person::{FoundPeople, FoundRows, FoundTable, PersonRecords, exists};
 use crate::store::sql_cells::read_cells;
 use crate::store::suppression::{ErasureCount, SuppressedKind};
@@ -91,6 +92,7 @@ pub fn apply(
             .map_err(&what)?;
     }
     erased.add("rollbook_matches", found.matches.len(), 0);
+    known_pages::forget(transaction).map_err(&what)?;
     let records = PersonRecords::find(transaction, found, tables).map_err(&what)?;
     records.delete(transaction).map_err(&what)?;
     for (place, rows) in records.counts() {

@@ -32,12 +32,7 @@ impl Staging {
             let cells = self.table.partition.iter().map(|column| first.at(*column));
             cells.for_each(|cell| cell.write(&mut self.item));
         }
-        if self.values.len() < rows.values.len() {
-            self.values.resize(rows.values.len(), 0);
-        }
-        for (sum, values) in self.values.iter_mut().zip(&rows.values) {
-            *sum += u64::from(*values);
-        }
+        self.count_values(&rows.values);
         for ((column, repair), values) in &rows.repaired {
             let name = self.table.columns.get(*column as usize);
             let name = name.map(|column| column.name.clone()).unwrap_or_default();
@@ -50,6 +45,16 @@ impl Staging {
             if let Some(row) = problem.row {
                 self.note_problem(rows, row, problem);
             }
+        }
+    }
+
+    /// Counts how many values each column of a page has.
+    pub(super) fn count_values(&mut self, values: &[u32]) {
+        if self.values.len() < values.len() {
+            self.values.resize(values.len(), 0);
+        }
+        for (sum, values) in self.values.iter_mut().zip(values) {
+            *sum += u64::from(*values);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::keys::{compare_cells, key_bytes_of};
-use crate::model::row::Cells;
+use crate::model::row::{Cells, Rows};
 
 /// The greatest key so far.
 #[derive(Default)]
@@ -28,4 +28,14 @@ impl KeyOrder {
     pub(super) fn note(&mut self, row: Cells<'_>, key: &[usize]) {
         key_bytes_of(row, key, &mut self.last);
     }
+}
+
+/// Whether each row of a page has a greater key than the one before it.
+pub(super) fn is_ascending(rows: &Rows, key: &[usize]) -> bool {
+    let mut order = KeyOrder::default();
+    rows.iter().all(|row| {
+        let is_behind = order.is_behind_all(row, key);
+        order.note(row, key);
+        is_behind
+    })
 }

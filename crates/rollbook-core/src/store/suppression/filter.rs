@@ -141,6 +141,14 @@ impl RowFilter {
         self.is_empty
     }
 
+    /// A number of all that it suppresses.
+    pub fn fingerprint(&self) -> u128 {
+        match self.is_empty {
+            true => 0,
+            false => self.list.fingerprint(),
+        }
+    }
+
     /// Marks and changes received rows.
     pub fn apply(&self, rows: &mut Rows) {
         if self.is_empty {

@@ -1,5 +1,7 @@
-//! Tests of `stream_run.rs`: the order of streams when one of them is silent; `limits.rs`: when one of them is too large.
+//! Tests of `stream_run.rs`: the order of streams when one of them is silent; `limits.rs`: when one of them is too large;
+//! `known_pages.rs`: when they are decoded again.
 
+mod known_pages;
 mod limits;
 
 use std::collections::BTreeMap;

@@ -19,7 +19,7 @@ use rollbook_core::connector::decode::Decoder;
 use rollbook_core::connector::paging::ListEnd;
 use rollbook_core::model::row::{Repair, Rows};
 use rollbook_core::model::scalar;
-use rollbook_core::store::{StoreError, WaitingRows};
+use rollbook_core::store::{PageRows, StoreError};
 use rollbook_http::http::{Effort, HttpError, Shrinks};
 
 /// A larger response is requested for fewer items: it waits in memory.
@@ -219,7 +219,7 @@ fn refusal(error: Failure) -> SharedResponse {
 
 /// The rows of each item, their order, and what was repaired in them; nothing if they cannot be told apart.
 fn parts(
-    pages: Vec<WaitingRows>,
+    pages: Vec<PageRows>,
     column: usize,
     time: usize,
 ) -> Result<Option<(RowsByItem, RowOrder, Repairs)>, StoreError> {

@@ -59,6 +59,7 @@ impl<'a> ItemRules<'a> {
             item,
             decoder,
             filter: Some(Arc::new(RowFilter::new(&list, &job.table))),
+            pages: None,
             space: context.store.staging_space(),
             extra: vec![
                 (window.from.clone(), wire_time(from, &window.format)),

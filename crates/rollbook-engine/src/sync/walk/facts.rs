@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use rollbook_core::model::row::{Reject, Rows};
 use rollbook_core::model::{Adaptation, Unlisted};
+use rollbook_core::store::PageRows;
 
 /// What a walk found, besides the rows.
 #[derive(Debug, Default)]
@@ -70,8 +71,18 @@ impl WalkFacts {
         }
     }
 
+    /// Counts what there is to report of a page.
+    pub(super) fn count_page(&mut self, page: &PageRows) {
+        match page {
+            PageRows::Decoded(rows, _) => rows.outlines().for_each(|rows| self.count(rows)),
+            PageRows::Seen(page) => {
+                self.add_values(page.values().iter().copied().map(u64::from));
+            }
+        }
+    }
+
     /// Counts a page's rejects, unreadable cells and values.
-    pub(super) fn count(&mut self, rows: &Rows) {
+    fn count(&mut self, rows: &Rows) {
         self.unidentified += rows.problems.unidentified();
         self.suppressed += rows.suppressed() as u64;
         for (reject, rows) in rows.problems.rejects() {

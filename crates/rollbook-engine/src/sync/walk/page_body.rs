@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use xxhash_rust::xxh3::Xxh3;
 
+use super::known::{ListPages, Said};
 use crate::sync::client::Batch;
 use rollbook_core::connector::api::StreamSpec;
 use rollbook_core::connector::decode::Decoder;
@@ -15,7 +16,7 @@ use rollbook_core::connector::response::{self, DecodedPage, PageReader};
 use rollbook_core::model::row::{Cells, Rows};
 use rollbook_core::model::{UnexpectedResponse, scalar};
 use rollbook_core::store::suppression::RowFilter;
-use rollbook_core::store::{StagingSpace, StoreError, WaitingRows};
+use rollbook_core::store::{NewPage, PageRows, StagingSpace, StoreError, WaitingRows};
 use rollbook_http::http::{BodyDecoder, Reply};
 
 /// How a page is decoded.
@@ -23,6 +24,7 @@ pub(super) struct BodyRules {
     pub spec: Arc<StreamSpec>,
     pub decoder: Arc<Decoder>,
     pub filter: Option<Arc<RowFilter>>,
+    pub pages: Option<ListPages>,
     pub space: Arc<StagingSpace>,
     pub is_first: bool,
 }
@@ -33,6 +35,8 @@ pub(super) struct PageBody {
     reader: PageReader,
     rows: Result<WaitingRows, StoreError>,
     sums: Sums,
+    /// Nothing was taken from the front of the body.
+    is_whole: bool,
 }
 
 /// What is known of the rows so far.
@@ -55,6 +59,7 @@ impl PageBody {
             rules,
             reader: PageReader::default(),
             sums: Sums::default(),
+            is_whole: true,
         }
     }
 
@@ -80,6 +85,7 @@ impl PageBody {
 
 impl BodyDecoder<Batch> for PageBody {
     fn take(&mut self, body: &mut Vec<u8>) -> Result<(), UnexpectedResponse> {
+        self.is_whole = false;
         let rules = Arc::clone(&self.rules);
         let piece = self.reader.take(&rules.spec.shape, &rules.decoder, body)?;
         if let Some(piece) = piece {
@@ -91,6 +97,13 @@ impl BodyDecoder<Batch> for PageBody {
     fn finish(mut self: Box<Self>, reply: &Reply) -> Result<Batch, UnexpectedResponse> {
         let rules = Arc::clone(&self.rules);
         let spec = &rules.spec;
+        let pages = rules.pages.as_ref().filter(|_| self.is_whole);
+        let hash = pages.and_then(|pages| pages.hash(spec, reply));
+        if let (Some(pages), Some(hash)) = (pages, hash)
+            && let Some(batch) = pages.find(hash, reply)
+        {
+            return Ok(batch);
+        }
         let total_header = spec.shape.total_header.as_deref();
         // RFC 9110 14.4: what follows the slash is the size of the whole.
         let total = reply.headers.get(total_header.unwrap_or("content-range"));
@@ -129,14 +142,19 @@ impl BodyDecoder<Batch> for PageBody {
             last_row: sums.last_row,
             span: sums.span.and_then(|(first, last)| Some((first, last?))),
         };
+        let unlisted = page.decoded.unlisted;
+        let kept = hash.and_then(|hash| {
+            let said = Said::of(&facts, sums.newest, &unlisted)?;
+            Some(NewPage { hash, said })
+        });
         Ok(Batch {
             facts,
             newest: sums.newest,
-            unlisted: page.decoded.unlisted,
+            unlisted,
             server_time: reply.date,
             redirected: reply.redirected,
             asked: None,
-            rows: self.rows,
+            rows: self.rows.map(|rows| PageRows::Decoded(rows, kept)),
         })
     }
 }

@@ -20,6 +20,7 @@ use rollbook_http::http::Slow;
 use rollbook_http::http::follow;
 use rollbook_http::http::{Headers, HttpErrorKind, Reply};
 
+mod known;
 mod strategies;
 
 /// The status of an answer that is silence.
@@ -166,6 +167,11 @@ impl Stage {
     }
 
     fn walk(&self, answers: &[&str]) -> Walked {
+        self.walk_with(None, answers).0
+    }
+
+    /// One walk, and its pages.
+    fn walk_with(&self, pages: Option<ListPages>, answers: &[&str]) -> (Walked, Vec<PageRows>) {
         *self.script.answers.lock().expect("a lock") =
             answers.iter().map(|answer| (*answer).to_owned()).collect();
         self.script.asked.lock().expect("a lock").clear();
@@ -178,6 +184,7 @@ impl Stage {
             item: &item,
             decoder: self.spec.decoder(&item.variables),
             filter: None,
+            pages,
             space: &space,
             extra: Vec::new(),
             since: None,
@@ -190,18 +197,23 @@ impl Stage {
             .expect("a runtime");
         let result = runtime.block_on(walk(&request, &sender, &|_, _| {}));
         let mut rows = 0;
+        let mut listed = Vec::new();
         while let Ok(page) = inbox.try_recv() {
-            if let Page::Listed(listed) = page {
-                rows += listed.outlines().map(Rows::received).sum::<usize>();
+            if let Page::Listed(page) = page {
+                if let PageRows::Decoded(page, _) = &page {
+                    rows += page.outlines().map(Rows::received).sum::<usize>();
+                }
+                listed.push(page);
             }
         }
         let left = self.script.answers.lock().expect("a lock").len();
         assert_eq!(left, 0, "an answer was not asked for");
-        Walked {
+        let walked = Walked {
             asked: self.script.asked.lock().expect("a lock").clone(),
             rows,
             result,
-        }
+        };
+        (walked, listed)
     }
 }
 

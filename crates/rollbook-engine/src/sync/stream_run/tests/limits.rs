@@ -8,13 +8,13 @@ use rollbook_core::model::{Class, Outcome, StagingLimits};
 
 /// Lists of so many rows, in one page each.
 #[derive(Default)]
-struct Lists {
+pub(super) struct Lists {
     rows: [AtomicU64; 3],
     requests: AtomicU64,
 }
 
 impl Lists {
-    fn serve(&self, rows: [u64; 3]) {
+    pub(super) fn serve(&self, rows: [u64; 3]) {
         for (list, rows) in self.rows.iter().zip(rows) {
             list.store(rows, Ordering::SeqCst);
         }

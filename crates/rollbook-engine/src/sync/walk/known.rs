@@ -1,0 +1,90 @@
+//! Responses that were received before, and what they say besides their rows.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::sync::client::Batch;
+use crate::sync::items::Item;
+use rollbook_core::connector::api::StreamSpec;
+use rollbook_core::connector::file::PageBy;
+use rollbook_core::connector::paging::{NextPage, PageFacts};
+use rollbook_core::model::{Unlisted, debug_fingerprint};
+use rollbook_core::store::{KnownPages, PageHash, PageRows};
+use rollbook_http::http::Reply;
+
+/// The known pages of one list.
+#[derive(Clone)]
+pub struct ListPages {
+    pages: Arc<KnownPages>,
+    /// A number of all that decides how its responses are read.
+    context: u128,
+}
+
+/// What a response says besides its rows.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Said {
+    facts: PageFacts,
+    newest: Option<Timestamp>,
+    unlisted: BTreeSet<String>,
+}
+
+impl ListPages {
+    /// Those of an item's list. `stream` is a number of what decides how all lists of the stream are read.
+    pub fn of(pages: &Arc<KnownPages>, stream: u128, item: &Item) -> Self {
+        Self {
+            pages: Arc::clone(pages),
+            context: debug_fingerprint(&(stream, &item.variables)),
+        }
+    }
+
+    /// The number of a response; nothing where more than its body and its total says what it holds.
+    pub(super) fn hash(&self, spec: &StreamSpec, reply: &Reply) -> Option<PageHash> {
+        let has_links = spec.page.by == PageBy::Link || spec.page.next_header.is_some();
+        if reply.status != 200 || has_links {
+            return None;
+        }
+        let total = spec.shape.total_header.as_deref();
+        let total = reply.headers.get(total.unwrap_or("content-range"));
+        let parts = [total.unwrap_or_default().as_bytes(), &reply.body];
+        Some(PageHash::of(self.context, parts))
+    }
+
+    /// What a response was decoded to before, if it is known.
+    pub(super) fn find(&self, hash: PageHash, reply: &Reply) -> Option<Batch> {
+        // What is wrong with the mirror is found where rows are compared.
+        let page = self.pages.find(hash).ok()??;
+        let said: Said = serde_json::from_str(page.said()).ok()?;
+        Some(Batch {
+            facts: said.facts,
+            newest: said.newest,
+            unlisted: Unlisted::of_names(said.unlisted),
+            server_time: reply.date,
+            redirected: reply.redirected,
+            asked: None,
+            rows: Ok(PageRows::Seen(page)),
+        })
+    }
+}
+
+impl Said {
+    /// In the form in which it is kept; nothing of a response with names that look like values, or with an address or a cursor of
+    /// the next page, which is for this reading alone.
+    pub(super) fn of(
+        facts: &PageFacts,
+        newest: Option<Timestamp>,
+        unlisted: &Unlisted,
+    ) -> Option<String> {
+        if facts.next != NextPage::default() {
+            return None;
+        }
+        let said = Self {
+            facts: facts.clone(),
+            newest,
+            unlisted: unlisted.names()?.clone(),
+        };
+        serde_json::to_string(&said).ok()
+    }
+}
