@@ -12,6 +12,7 @@ mod matching;
 mod missing;
 mod new_keys;
 mod older;
+mod partial;
 mod received;
 mod row_set;
 mod space;
@@ -39,10 +40,9 @@ use super::database::Store;
 use super::error::StoreError;
 use super::known_pages::ReceivedPages;
 use super::readers::ReadConnection;
-use super::sql_cells::{SqlCell, cell_of};
 use crate::model::absence::Duplicates;
 use crate::model::plan::Plan;
-use crate::model::row::{Cell, Cells, Rows};
+use crate::model::row::{Cells, Rows};
 use crate::model::{Expiry, StreamName, Table};
 
 /// How the table's size is found before a reading.
@@ -406,48 +406,6 @@ impl Staging {
             problems: self.problems,
             found_again,
         })
-    }
-
-    /// The row with the table's values where it keeps them; a new row has none there.
-    fn completed(&mut self, row: Cells<'_>, known: Option<StoredRow>) -> rusqlite::Result<Vec<u8>> {
-        let kept = row.enumerate().filter(|(_, cell)| *cell == Cell::Keep);
-        self.kept.extend(kept.map(|(column, _)| column));
-        let mut whole = Vec::with_capacity(row.bytes().len());
-        if known.is_none() {
-            for cell in row {
-                match cell {
-                    Cell::Keep => Cell::Null.write(&mut whole),
-                    cell => cell.write(&mut whole),
-                }
-            }
-            return Ok(whole);
-        }
-        let mut statement = self.mirror.prepare_cached(&self.table.row_sql())?;
-        for (number, column) in (1..).zip(&self.table.key) {
-            statement.raw_bind_parameter(number, SqlCell(row.at(*column)))?;
-        }
-        let mut stored = statement.raw_query();
-        // It was found in the same snapshot.
-        let Some(stored) = stored.next()? else {
-            return Err(rusqlite::Error::QueryReturnedNoRows);
-        };
-        for (column, cell) in row.enumerate() {
-            match cell {
-                Cell::Keep => cell_of(stored.get_ref(column)?).write(&mut whole),
-                cell => cell.write(&mut whole),
-            }
-        }
-        Ok(whole)
-    }
-
-    /// A row that was rejected is in the list all the same: it stays as it is.
-    fn keep_present(&mut self, row: Cells<'_>, known: Option<StoredRow>) {
-        let Some(StoredRow { number, .. }) = known else {
-            return;
-        };
-        if self.see(row, number) {
-            self.present += 1;
-        }
     }
 
     /// Marks a row of the table as received; returns whether for the first time.

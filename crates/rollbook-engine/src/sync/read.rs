@@ -4,6 +4,8 @@
 //! inconsistent, its rows are applied, nothing is removed and the checkpoint stays. `model/absence.rs` decides what a
 //! reading proves. `timeline.rs` reads time series.
 
+mod cursor;
+
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -11,6 +13,7 @@ use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
+use self::cursor::{cursor_after, incremental_from};
 use super::error::Failure;
 use super::items::{Item, items};
 use super::job::{Source, StreamJob};
@@ -23,7 +26,7 @@ use rollbook_core::connector::paging::ListEnd;
 use rollbook_core::model::absence::{self, Examined, Memory, Missing};
 use rollbook_core::model::account::Account;
 use rollbook_core::model::{
-    Class, Completeness, Inconsistency, ReadMode, StreamName, debug_fingerprint, scalar,
+    Class, Completeness, Inconsistency, StreamName, debug_fingerprint, scalar,
 };
 use rollbook_core::store::checkpoints::{self, Checkpoint};
 use rollbook_core::store::suppression::RowFilter;
@@ -352,33 +355,6 @@ fn may_have_moved(job: &StreamJob, walked: &Walked) -> bool {
     job.spec.page.by != PageBy::None && walked.several_answers
 }
 
-/// Never past the server's time at the start of the reading, nor past our own: a row that changed meanwhile may have been
-/// passed already (dlt-hub/dlt#2269), a timestamp may be in the future, and either clock may be ahead. A cursor that is
-/// too early costs rows that are read again.
-fn cursor_after(before: &Checkpoint, facts: &WalkFacts, started: Timestamp) -> Option<Timestamp> {
-    let limit = facts.server_time.map_or(started, |time| time.min(started));
-    let newest = facts.newest.map(|newest| newest.min(limit));
-    newest.max(before.cursor)
-}
-
-/// The time to request changes from; nothing when a full reading is due.
-fn incremental_from(job: &StreamJob, before: &Checkpoint, now: Timestamp) -> Option<Timestamp> {
-    let since = job.spec.since.as_ref()?;
-    let is_incremental = |mode| mode == ReadMode::Incremental;
-    if !job.mode.map_or(since.default, is_incremental) {
-        return None;
-    }
-    let full_at = before.full_at?;
-    let due = scalar::saturating_add(full_at, SignedDuration::try_from(since.full_every).ok()?);
-    let cursor = before.cursor?;
-    (now < due && full_at <= now).then(|| {
-        scalar::saturating_add(
-            cursor,
-            -SignedDuration::try_from(since.overlap).unwrap_or_default(),
-        )
-    })
-}
-
 async fn try_once(
     context: &Context<'_>,
     job: &StreamJob,
@@ -607,6 +583,3 @@ pub(super) fn page_reporter(
         })
     }
 }
-
-#[cfg(test)]
-mod tests;
