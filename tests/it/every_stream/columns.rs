@@ -11,12 +11,14 @@ fn without_value(
     mirrored: &Mirrored<'_>,
     streams: &[&'static str],
 ) -> BTreeSet<(&'static str, String)> {
-    let mirror = mirrored.installation.mirror();
+    // One connection: each has to read the mirror's schema.
+    let mirror = queries::open(&mirrored.installation.mirror());
     let of_stream = |stream: &&'static str| {
         let stream = *stream;
         let is_empty = |column: &String| {
             let sql = format!("SELECT count(\"{column}\") FROM own_{stream}");
-            queries::one::<u64>(&mirror, &sql) == 0
+            let values = mirror.query_row(&sql, [], |row| row.get::<_, u64>(0));
+            values.expect("counted") == 0
         };
         let columns = mirrored.columns(stream).into_iter().filter(is_empty);
         columns.map(|column| (stream, column)).collect::<Vec<_>>()
