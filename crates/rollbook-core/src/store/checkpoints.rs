@@ -180,13 +180,15 @@ pub fn restart_shared(connection: &Connection, table: &Table) -> Result<(), Stor
         .map_err(StoreError::sql("write the checkpoints of a time series"))
 }
 
-/// Deletes all checkpoints of a stream, so that it is read in full.
+/// Deletes all checkpoints of a stream and forgets its pages, so that it is read in full and decoded.
 pub fn forget(connection: &Connection, table: &Table) -> Result<(), StoreError> {
-    connection
-        .execute(
-            "DELETE FROM rollbook_checkpoints WHERE source = ?1 AND stream = ?2",
-            params![table.source, table.stream],
-        )
-        .map(drop)
-        .map_err(StoreError::sql("delete the checkpoints"))
+    for own in ["rollbook_checkpoints", "rollbook_known_pages"] {
+        connection
+            .execute(
+                &format!("DELETE FROM {own} WHERE source = ?1 AND stream = ?2"),
+                params![table.source, table.stream],
+            )
+            .map_err(StoreError::sql("delete the checkpoints"))?;
+    }
+    Ok(())
 }

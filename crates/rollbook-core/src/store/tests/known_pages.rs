@@ -8,6 +8,7 @@ use super::{Mirror, page_of, row, runtime, time_of, users};
 use crate::model::plan::Plan;
 use crate::model::row::{Cell, Reject, Rows};
 use crate::model::scalar;
+use crate::store::checkpoints::forget;
 use crate::store::known_pages::{KnownPages, NewPage, PageHash};
 use crate::store::staging::{
     Absence, Ending, PageRows, Size, Staged, Staging, ValueCounts, WaitingRows,
@@ -211,6 +212,10 @@ async fn what_is_known_is_the_last_reading() {
     let staged = part(&mirror, Absence::All);
     mirror.apply(staged).await;
     assert_eq!(mirror.known_count(), 1);
+    let table = Arc::clone(&mirror.table);
+    let forget = move |connection: &mut rusqlite::Connection| forget(connection, &table);
+    mirror.store.write(forget).await.expect("forgotten");
+    assert_eq!(mirror.known_count(), 0);
 }
 
 /// Some readings of a list that changes little: its rows are numbers and ages.
