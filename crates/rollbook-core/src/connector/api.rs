@@ -340,7 +340,7 @@ impl StreamSpec {
         Arc::new(Decoder::new(columns, self.key.clone(), rules))
     }
 
-    /// A number of all that decides how a response is read.
+    /// A hash of all that decides how a response is read.
     pub fn context(&self) -> u128 {
         // A key shows nothing of itself.
         let pseudonyms = self.pseudonyms.as_ref().map(PseudonymKey::name);

@@ -1,7 +1,7 @@
 //! Pages that were received before: a response of the same bytes has the same rows, so it need not be decoded again.
 //!
-//! Nothing of a row is kept: only the number of a response's bytes, what it says besides its rows, where its first row is in the
-//! table, and a number of all its rows' fingerprints. A page counts as known only if the table has exactly these rows one behind
+//! Nothing of a row is kept: only a hash of a response's bytes, its metadata (totals and the like), where its first row is in the
+//! table, and a hash of all its rows' fingerprints. A page counts as known only if the table has exactly these rows one behind
 //! the other, so what else has changed a row since is found. A page whose rows are not in the order of their keys, or about whose
 //! rows there is something to report, is not kept, and none counts for more than a day.
 
@@ -15,7 +15,6 @@ use xxhash_rust::xxh3::Xxh3;
 use super::database::Store;
 use super::error::StoreError;
 use super::person::exists;
-use super::readers::ReadConnection;
 use super::sql_cells::{SqlCell, SqlRawCell, read_cells};
 use crate::model::row::{Cells, Rows};
 use crate::model::{Table, scalar};
@@ -33,12 +32,12 @@ const MIN_BYTES: usize = if cfg!(any(test, feature = "testing")) {
     4 << 10
 };
 
-/// The number of a response's bytes, and of all that its rows depend on.
+/// A hash of a response's bytes, and of all that its rows depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PageHash([u8; 16]);
 
 impl PageHash {
-    /// `context`: a number of all that decides what becomes of the bytes.
+    /// `context`: a hash of all that decides what becomes of the bytes.
     pub fn of<'a>(context: u128, parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut hash = Xxh3::new();
         hash.update(&context.to_le_bytes());
@@ -59,17 +58,21 @@ pub struct KnownPages {
     turn: Mutex<()>,
 }
 
-/// What is kept of a page.
+/// What is kept of a page, with the place of its first row: its row number, or the cells of its key before it is stored.
 #[derive(Debug)]
-struct KnownPage {
-    said: String,
-    /// The row number of its first row.
-    first: i64,
+struct PageOutline<F> {
+    first: F,
+    metadata: String,
     rows: usize,
+    /// Of its rows as cells.
     bytes: usize,
+    /// A hash of its rows' fingerprints.
     digest: i64,
+    /// How many values other than null each column has.
     values: Vec<u32>,
 }
+
+type KnownPage = PageOutline<i64>;
 
 /// A page whose rows the table has.
 pub struct SeenPage {
@@ -91,28 +94,17 @@ pub(super) struct SeenRow {
 /// What is kept of a page besides its rows.
 #[derive(Debug)]
 pub struct NewPage {
-    /// Its number.
+    /// Its hash.
     pub hash: PageHash,
-    /// What it says besides its rows, in the form of who asks.
-    pub said: String,
+    /// Its metadata, in the form of who asks.
+    pub metadata: String,
 }
 
 /// What a reading received.
 #[derive(Debug, Default)]
 pub(super) struct ReceivedPages {
     known: HashSet<PageHash>,
-    new: Vec<ReceivedPage>,
-}
-
-#[derive(Debug)]
-struct ReceivedPage {
-    page: NewPage,
-    /// The cells of its first row's key.
-    first: Vec<u8>,
-    rows: usize,
-    bytes: usize,
-    digest: i64,
-    values: Vec<u32>,
+    new: HashMap<PageHash, PageOutline<Vec<u8>>>,
 }
 
 impl KnownPages {
@@ -142,7 +134,7 @@ impl KnownPages {
         }
     }
 
-    /// The page of this number, if it is known and the table still has its rows.
+    /// The page with this hash, if it is known and the table still has its rows.
     pub fn find(self: &Arc<Self>, hash: PageHash) -> Result<Option<SeenPage>, StoreError> {
         let Some(page) = self.pages.get(&hash) else {
             return Ok(None);
@@ -158,10 +150,6 @@ impl KnownPages {
             hash,
             rows,
         }))
-    }
-
-    fn reader(&self) -> Result<ReadConnection, StoreError> {
-        self.store.reader()
     }
 }
 
@@ -202,9 +190,9 @@ impl KnownPage {
 }
 
 impl SeenPage {
-    /// What it says besides its rows.
-    pub fn said(&self) -> &str {
-        &self.page.said
+    /// Its metadata.
+    pub fn metadata(&self) -> &str {
+        &self.page.metadata
     }
 
     /// How many values other than null each column has.
@@ -228,7 +216,7 @@ impl SeenPage {
     /// Its rows themselves.
     pub(super) fn read(&self) -> Result<Rows, StoreError> {
         let what = StoreError::sql("read a known page");
-        let reader = self.pages.reader()?;
+        let reader = self.pages.store.reader()?;
         let mut rows = Rows::with_room(self.page.bytes);
         for row in &self.rows {
             let cells = cells_at(&reader, &self.pages.table, row.number).map_err(&what)?;
@@ -262,14 +250,15 @@ impl ReceivedPages {
         let mut first = Vec::new();
         let key = table.key.iter();
         key.for_each(|column| rows.row(0).at(*column).write(&mut first));
-        self.new.push(ReceivedPage {
-            page,
+        let outline = PageOutline {
             first,
+            metadata: page.metadata,
             rows: rows.len(),
             bytes: rows.byte_count(),
             digest: digest_of(rows.iter().map(Cells::fingerprint)),
             values: rows.values.clone(),
-        });
+        };
+        self.new.insert(page.hash, outline);
     }
 
     /// Writes down what was received; of a whole reading, that nothing else was.
@@ -289,7 +278,7 @@ impl ReceivedPages {
         let mut insert = transaction.prepare_cached(
             "INSERT OR REPLACE INTO rollbook_known_pages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
-        for received in &self.new {
+        for (hash, received) in &self.new {
             for (number, cell) in (1..).zip(Cells::of(&received.first)) {
                 find.raw_bind_parameter(number, SqlCell(cell))?;
             }
@@ -302,9 +291,9 @@ impl ReceivedPages {
             insert.execute(params![
                 table.source,
                 table.stream,
-                received.page.hash.0,
+                hash.0,
                 now,
-                received.page.said,
+                received.metadata,
                 first,
                 received.rows as i64,
                 received.bytes as i64,
@@ -316,7 +305,6 @@ impl ReceivedPages {
     }
 
     fn forget_others(&self, transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
-        let received: HashSet<PageHash> = self.new.iter().map(|one| one.page.hash).collect();
         let hashes: Vec<[u8; 16]> = transaction
             .prepare_cached(
                 "SELECT hash FROM rollbook_known_pages WHERE source = ?1 AND stream = ?2",
@@ -328,7 +316,7 @@ impl ReceivedPages {
         )?;
         for hash in hashes {
             let page = PageHash(hash);
-            if !self.known.contains(&page) && !received.contains(&page) {
+            if !self.known.contains(&page) && !self.new.contains_key(&page) {
                 delete.execute(params![table.source, table.stream, hash])?;
             }
         }
@@ -336,7 +324,7 @@ impl ReceivedPages {
     }
 }
 
-/// Forgets all pages, also in a database that has none yet: what they say may name a row, as a cursor does.
+/// Forgets all pages, also in a database that has none yet: their metadata has hashes of keys.
 pub(super) fn forget(connection: &Connection) -> rusqlite::Result<()> {
     match exists(connection, "rollbook_known_pages")? {
         true => connection.execute_batch("DELETE FROM rollbook_known_pages"),
@@ -350,7 +338,7 @@ fn load(
     (oldest, now): (Timestamp, Timestamp),
 ) -> rusqlite::Result<HashMap<PageHash, Arc<KnownPage>>> {
     let mut select = reader.prepare_cached(
-        "SELECT hash, said, first, rows, bytes, digest, \"values\" FROM rollbook_known_pages \
+        "SELECT hash, metadata, first, rows, bytes, digest, \"values\" FROM rollbook_known_pages \
          WHERE source = ?1 AND stream = ?2 AND decoded BETWEEN ?3 AND ?4",
     )?;
     let times = [oldest, now].map(scalar::to_canonical);
@@ -361,7 +349,7 @@ fn load(
             |row| {
                 let values: String = row.get(6)?;
                 let page = KnownPage {
-                    said: row.get(1)?,
+                    metadata: row.get(1)?,
                     first: row.get(2)?,
                     rows: size(row.get(3)?),
                     bytes: size(row.get(4)?),

@@ -425,7 +425,7 @@ CREATE TABLE rollbook_known_pages (
   stream TEXT NOT NULL,
   hash BLOB NOT NULL,
   decoded TEXT NOT NULL,
-  said TEXT NOT NULL,
+  metadata TEXT NOT NULL,
   first INTEGER NOT NULL,
   rows INTEGER NOT NULL,
   bytes INTEGER NOT NULL,

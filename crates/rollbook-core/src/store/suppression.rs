@@ -81,7 +81,7 @@ impl Suppression {
         self.entries.is_empty()
     }
 
-    /// A number of all entries.
+    /// A hash of all entries.
     pub fn fingerprint(&self) -> u128 {
         let entries = self.entries.iter().flat_map(|(target, entries)| {
             let one = move |entry| debug_fingerprint(&(target, entry));

@@ -60,6 +60,10 @@ impl Mirror {
         }
     }
 
+    fn begin(&self) -> Staging {
+        Staging::open(&self.store, Arc::clone(&self.table), Size::Counted).expect("a reading")
+    }
+
     /// Reads pages of the vendor, all of them believed complete, and applies what differs.
     async fn read(
         &mut self,
@@ -67,8 +71,7 @@ impl Mirror {
         absence: Absence,
         confirm: u32,
     ) -> (Plan, Applied) {
-        let mut staging =
-            Staging::open(&self.store, Arc::clone(&self.table), Size::Counted).expect("a reading");
+        let mut staging = self.begin();
         for page in pages {
             staging.add(&page_of(page)).expect("compared");
         }

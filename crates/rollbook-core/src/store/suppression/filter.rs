@@ -141,7 +141,7 @@ impl RowFilter {
         self.is_empty
     }
 
-    /// A number of all that it suppresses.
+    /// A hash of all that it suppresses.
     pub fn fingerprint(&self) -> u128 {
         match self.is_empty {
             true => 0,

@@ -10,9 +10,7 @@ use crate::model::row::{Cell, Reject, Rows};
 use crate::model::scalar;
 use crate::store::checkpoints::forget;
 use crate::store::known_pages::{KnownPages, NewPage, PageHash};
-use crate::store::staging::{
-    Absence, Ending, PageRows, Size, Staged, Staging, ValueCounts, WaitingRows,
-};
+use crate::store::staging::{Absence, Ending, PageRows, Staged, ValueCounts, WaitingRows};
 
 type Row = (String, String, Option<i64>);
 
@@ -23,16 +21,12 @@ impl Mirror {
         KnownPages::load(&self.store, &self.table, now).expect("loaded")
     }
 
-    fn begin(&self) -> Staging {
-        Staging::open(&self.store, Arc::clone(&self.table), Size::Counted).expect("a reading")
-    }
-
     /// A page that is decoded.
     fn decoded(&self, hash: PageHash, rows: Rows) -> PageRows {
         let mut waiting = WaitingRows::new(self.store.staging_space());
         waiting.push(rows).expect("room");
-        let said = "said".to_owned();
-        PageRows::Decoded(waiting, Some(NewPage { hash, said }))
+        let metadata = "metadata".to_owned();
+        PageRows::Decoded(waiting, Some(NewPage { hash, metadata }))
     }
 
     /// Reads pages, of which those that are known at the time of the last run are not decoded. Returns how many those were.
@@ -132,7 +126,10 @@ async fn a_page_is_known_while_the_table_has_its_rows() {
         let other = vec![row("b", "x", 1)];
         assert!(known.find(hash_of(&other)).expect("compared").is_none());
         if let Some(found) = found {
-            assert_eq!((found.said(), found.values()), ("said", &[3, 3, 3][..]));
+            assert_eq!(
+                (found.metadata(), found.values()),
+                ("metadata", &[3, 3, 3][..])
+            );
             let mut cells = Vec::new();
             let read = PageRows::Seen(found).each(|rows| {
                 cells.extend_from_slice(rows.bytes());

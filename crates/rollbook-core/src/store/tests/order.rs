@@ -1,14 +1,12 @@
 //! Rows that come in any order: what is written for them, and in which order.
 
-use std::sync::Arc;
-
 use proptest::prelude::*;
 use rusqlite::Connection;
 
 use super::{Mirror, Vendor, page_of, row, runtime, users};
 use crate::model::row::Cell;
 use crate::store::apply::{Removals, Stamp, apply};
-use crate::store::staging::{Absence, Ending, Size, Staging};
+use crate::store::staging::{Absence, Ending};
 
 /// Many rows in any order are written in the order of their keys, be they new or changed; few ones, and those that come in that
 /// order, as they come.
@@ -28,9 +26,7 @@ async fn many_rows_are_written_in_the_order_of_their_keys() {
                 .map(|number| (id(number), status.clone(), age))
                 .collect();
             let pages: Vec<_> = rows.chunks(50).map(<[_]>::to_vec).collect();
-            let mut staging =
-                Staging::open(&mirror.store, Arc::clone(&mirror.table), Size::Counted)
-                    .expect("a reading");
+            let mut staging = mirror.begin();
             for page in &pages {
                 staging.add(&page_of(page)).expect("compared");
             }
@@ -126,8 +122,7 @@ async fn a_statement_that_fails_leaves_nothing_of_its_run() {
         Cell::Text("x").write(bytes);
         Cell::Integer(4).write(bytes);
     });
-    let mut staging =
-        Staging::open(&mirror.store, Arc::clone(&mirror.table), Size::Counted).expect("a reading");
+    let mut staging = mirror.begin();
     staging.add(&page).expect("compared");
     let staged = staging
         .finish(&Ending::of(Absence::All, 1))

@@ -92,9 +92,13 @@ struct World {
 
 impl World {
     async fn run(&self) -> RunReport {
+        self.run_as(false).await
+    }
+
+    async fn run_as(&self, full: bool) -> RunReport {
         let options = RunOptions {
             cause: Cause::Schedule,
-            full: false,
+            full,
             dry: false,
             only: None,
         };

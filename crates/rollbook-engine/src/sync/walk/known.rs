@@ -1,4 +1,4 @@
-//! Responses that were received before, and what they say besides their rows.
+//! Responses that were received before, and their metadata.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,20 +19,20 @@ use rollbook_http::http::Reply;
 #[derive(Clone)]
 pub struct ListPages {
     pages: Arc<KnownPages>,
-    /// A number of all that decides how its responses are read.
+    /// A hash of all that decides how its responses are read.
     context: u128,
 }
 
-/// What a response says besides its rows.
+/// What a response holds besides its rows.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Said {
+pub(super) struct PageMetadata {
     facts: PageFacts,
     newest: Option<Timestamp>,
     unlisted: BTreeSet<String>,
 }
 
 impl ListPages {
-    /// Those of an item's list. `stream` is a number of what decides how all lists of the stream are read.
+    /// Those of an item's list. `stream` is a hash of what decides how all lists of the stream are read.
     pub fn of(pages: &Arc<KnownPages>, stream: u128, item: &Item) -> Self {
         Self {
             pages: Arc::clone(pages),
@@ -40,7 +40,7 @@ impl ListPages {
         }
     }
 
-    /// The number of a response; nothing where more than its body and its total says what it holds.
+    /// The hash of a response; nothing where more than its body and its total says what it holds.
     pub(super) fn hash(&self, spec: &StreamSpec, reply: &Reply) -> Option<PageHash> {
         let has_links = spec.page.by == PageBy::Link || spec.page.next_header.is_some();
         if reply.status != 200 || has_links {
@@ -56,11 +56,11 @@ impl ListPages {
     pub(super) fn find(&self, hash: PageHash, reply: &Reply) -> Option<Batch> {
         // What is wrong with the mirror is found where rows are compared.
         let page = self.pages.find(hash).ok()??;
-        let said: Said = serde_json::from_str(page.said()).ok()?;
+        let metadata: PageMetadata = serde_json::from_str(page.metadata()).ok()?;
         Some(Batch {
-            facts: said.facts,
-            newest: said.newest,
-            unlisted: Unlisted::of_names(said.unlisted),
+            facts: metadata.facts,
+            newest: metadata.newest,
+            unlisted: Unlisted::of_names(metadata.unlisted),
             server_time: reply.date,
             redirected: reply.redirected,
             asked: None,
@@ -69,7 +69,7 @@ impl ListPages {
     }
 }
 
-impl Said {
+impl PageMetadata {
     /// In the form in which it is kept; nothing of a response with names that look like values, or with an address or a cursor of
     /// the next page, which is for this reading alone.
     pub(super) fn of(
@@ -80,11 +80,11 @@ impl Said {
         if facts.next != NextPage::default() {
             return None;
         }
-        let said = Self {
+        let metadata = Self {
             facts: facts.clone(),
             newest,
             unlisted: unlisted.names()?.clone(),
         };
-        serde_json::to_string(&said).ok()
+        serde_json::to_string(&metadata).ok()
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::known::{ListPages, Said};
+use super::known::{ListPages, PageMetadata};
 use crate::sync::client::Batch;
 use rollbook_core::connector::api::StreamSpec;
 use rollbook_core::connector::decode::Decoder;
@@ -144,8 +144,8 @@ impl BodyDecoder<Batch> for PageBody {
         };
         let unlisted = page.decoded.unlisted;
         let kept = hash.and_then(|hash| {
-            let said = Said::of(&facts, sums.newest, &unlisted)?;
-            Some(NewPage { hash, said })
+            let metadata = PageMetadata::of(&facts, sums.newest, &unlisted)?;
+            Some(NewPage { hash, metadata })
         });
         Ok(Batch {
             facts,

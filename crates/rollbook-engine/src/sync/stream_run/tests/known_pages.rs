@@ -14,18 +14,6 @@ impl World {
         let texts = select.query_map([], |row| row.get(0)).expect("rows");
         texts.collect::<rusqlite::Result<_>>().expect("rows")
     }
-
-    async fn run_in_full(&self) -> RunReport {
-        let options = RunOptions {
-            cause: Cause::Command,
-            full: true,
-            dry: false,
-            only: None,
-        };
-        let sink = Arc::new(|_| {}) as _;
-        let stop = CancellationToken::new();
-        self.runner.run(&self.job, options, &stop, &sink).await
-    }
 }
 
 #[tokio::test]
@@ -49,7 +37,7 @@ async fn a_page_is_decoded_when_it_changed_each_day_and_when_all_is_wanted() {
         .collect();
     assert_eq!(counts, [(5, 5), (6, 5), (0, 0)]);
     time.pass(hour);
-    world.run_in_full().await;
+    world.run_as(true).await;
     assert_eq!(world.decoded(), ["one 08:00", "two 08:00"]);
     time.pass(23 * hour);
     world.run().await;
