@@ -96,12 +96,23 @@ impl Measurement {
         self.size.people
     }
 
+    /// Lets the roster's address give another list.
+    fn show(&self, list: &str) {
+        let address = format!("{}/show/{list}", self.server.address);
+        program::runtime().block_on(async {
+            let answer = client::new().get(address).send().await;
+            let answer = answer.and_then(reqwest::Response::error_for_status);
+            answer.expect("the server has the list");
+        });
+    }
+
     /// One run of `rollbook sync` on a list; its reported row counts must be right.
     fn sync(&self, list: &str, latency_ms: u64, page: usize, expected: Counts) -> Cost {
         let address = &self.server.address;
+        self.show(list);
         let reading = Reading {
             base_url: address,
-            path: &format!("/{list}/{latency_ms}/users"),
+            path: &format!("/roster/{latency_ms}/users"),
             token_url: &format!("{address}/token"),
             page,
             in_flight: IN_FLIGHT,

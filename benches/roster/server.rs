@@ -1,8 +1,10 @@
 //! The vendor: a list in memory, rendered in advance.
 //!
 //! The address selects the list and the latency of a response: `/LIST/MILLISECONDS/users?offset=0&limit=1000`.
-//! `/token` issues a token to every client.
+//! The list `roster` is the one that `/show/LIST` named last: a list that changes has one address. `/token` issues a
+//! token to every client.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::people::{List, Person};
@@ -47,14 +49,32 @@ impl Rows {
     }
 }
 
+/// The lists, and the one that is shown.
+struct Lists {
+    lists: [(&'static str, Rows); List::ALL.len()],
+    shown: AtomicUsize,
+}
+
+impl Lists {
+    fn place(&self, name: &str) -> Option<usize> {
+        match name {
+            "roster" => Some(self.shown.load(Ordering::SeqCst)),
+            name => self.lists.iter().position(|(list, _)| *list == name),
+        }
+    }
+}
+
 /// Serves until its parent kills it.
 pub fn serve(people: usize) {
-    let lists = List::ALL.map(|(name, list)| (name, Rows::of(list, people)));
+    let lists = Lists {
+        lists: List::ALL.map(|(name, list)| (name, Rows::of(list, people))),
+        shown: AtomicUsize::new(0),
+    };
     vendor::serve(move |path, query, answer| respond(path, query, &lists, answer));
 }
 
 /// Writes the response; returns its latency.
-fn respond(path: &str, query: &str, lists: &[(&str, Rows)], answer: &mut Vec<u8>) -> Duration {
+fn respond(path: &str, query: &str, lists: &Lists, answer: &mut Vec<u8>) -> Duration {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let number = |name| {
         vendor::parameter(query, name)
@@ -66,9 +86,14 @@ fn respond(path: &str, query: &str, lists: &[(&str, Rows)], answer: &mut Vec<u8>
             vendor::write(answer, "200 OK", "", &[vendor::TOKEN]);
             Duration::ZERO
         }
+        ["show", list] if let Some(place) = lists.place(list) => {
+            lists.shown.store(place, Ordering::SeqCst);
+            vendor::write(answer, "200 OK", "", &["{}"]);
+            Duration::ZERO
+        }
         [list, pause, "users"] => {
-            match lists.iter().find(|(name, _)| *name == list) {
-                Some((_, rows)) => {
+            match lists.place(list).map(|place| &lists.lists[place].1) {
+                Some(rows) => {
                     let page = rows.page(number("offset"), number("limit"));
                     let total = format!("X-Total-Count: {}\r\n", rows.ends.len());
                     vendor::write(answer, "200 OK", &total, &["{\"users\":[", page, "]}"]);

@@ -67,6 +67,9 @@ pub struct Decoded {
     pub rows: Rows,
     /// Members that no column names.
     pub unlisted: Unlisted,
+    /// Where the object of each row begins in the response; not of all rows where that is not known, as in a response that was
+    /// repaired or arrived in pieces, or whose rows are the members of an object.
+    pub starts: Vec<u32>,
 }
 
 impl Decoder {
@@ -97,8 +100,8 @@ impl Decoder {
         }
     }
 
-    /// Starts reading one response of about this many bytes; `repaired`: it went through `repair.rs`.
-    pub fn reader(&self, bytes: usize, repaired: bool) -> RowReader<'_> {
+    /// Starts reading one response; `repaired`: it went through `repair.rs`.
+    pub fn reader(&self, text: &str, repaired: bool) -> RowReader<'_> {
         let mut slots = Slots::new(
             &self.columns,
             &self.nulls,
@@ -108,6 +111,8 @@ impl Decoder {
         slots.repaired = repaired;
         RowReader {
             decoder: self,
+            text: text.as_ptr() as usize,
+            is_row_begun: false,
             slots,
             shapes: vec![Vec::new(); self.tree.nodes],
             seen: vec![0; self.tree.nodes],
@@ -119,8 +124,8 @@ impl Decoder {
             taken: 0,
             out: Decoded {
                 // Rows are smaller than their JSON; room that is not filled costs nothing, growing does.
-                rows: Rows::with_room(bytes / 4 * 3),
-                unlisted: Unlisted::default(),
+                rows: Rows::with_room(text.len() / 4 * 3),
+                ..Decoded::default()
             },
         }
     }
@@ -134,6 +139,10 @@ impl Decoder {
 /// A response that is being read.
 pub struct RowReader<'d> {
     decoder: &'d Decoder,
+    /// The address of the text's first byte.
+    text: usize,
+    /// The next name is the first one of a row in a list.
+    is_row_begun: bool,
     slots: Slots<'d>,
     /// For each node the names in the order of the last row: the next row mostly has the same.
     shapes: Vec<Vec<(String, Found)>>,
@@ -196,6 +205,7 @@ impl RowReader<'_> {
     /// Forgets what was read, because a better path for the rows was found in the same response.
     pub fn restart(&mut self) {
         self.out.rows = Rows::default();
+        self.out.starts.clear();
         self.nulls.fill(0);
         self.taken = 0;
     }
@@ -296,6 +306,14 @@ impl RowReader<'_> {
     #[cold]
     fn forget(&mut self, node: &MemberNode) -> PreviousCells {
         self.slots.forget(node.all_leaves())
+    }
+
+    /// A name that lies in the text itself: that of a row's first member tells where the row begins, which serde does not.
+    fn note_name(&mut self, name: &str) {
+        if self.is_row_begun {
+            let at = (name.as_ptr() as usize).wrapping_sub(self.text);
+            self.out.starts.push(at as u32);
+        }
     }
 
     fn unlisted(&mut self, node: &MemberNode, name: &str) {

@@ -68,9 +68,13 @@ mod tests;
 pub use database::Store;
 pub use dry_run_copy::{DryRunCopy, remove_left_over};
 pub use error::StoreError;
-pub use known_pages::{KnownPages, NewPage, PageHash};
+pub use known_pages::{
+    Abridged, AbridgedBody, Blocks, DecodedText, KnownPages, NewPage, PageHash, PagePart, SeenRows,
+    newest_of,
+};
 pub use private::make_folder_private as make_private_folder;
 pub use staging::{
-    Absence, Ending, PageRows, Size, Staged, Staging, StagingSpace, ValueCounts, WaitingRows,
+    Absence, Ending, PageNote, PageRows, Size, Staged, Staging, StagingSpace, ValueCounts,
+    WaitingRows,
 };
 pub use vault::Vault;

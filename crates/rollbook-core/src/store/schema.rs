@@ -434,6 +434,7 @@ CREATE TABLE rollbook_known_pages (
   PRIMARY KEY (source, stream, hash)
 ) STRICT, WITHOUT ROWID;
 ",
+    "ALTER TABLE rollbook_known_pages ADD COLUMN blocks BLOB NOT NULL DEFAULT x'';",
 ];
 
 /// A mirror that a newer program wrote is left exactly as it is.

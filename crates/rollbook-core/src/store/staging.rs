@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-pub use self::received::PageRows;
+pub use self::received::{PageNote, PageRows};
 pub use self::space::StagingSpace;
 pub use self::waiting::WaitingRows;
 
@@ -323,9 +323,12 @@ impl Staging {
                 self.keep_present(row, known);
             } else if rows.is_partial(number) {
                 let whole = self.completed(row, known).map_err(&what)?;
-                self.take(Cells::of(&whole), known).map_err(&what)?;
+                let whole = Cells::of(&whole);
+                self.take(whole, whole.fingerprint(), known)
+                    .map_err(&what)?;
             } else {
-                self.take(row, known).map_err(&what)?;
+                self.take(row, rows.fingerprints()[number], known)
+                    .map_err(&what)?;
             }
         }
         self.stage_entries()
@@ -451,17 +454,19 @@ impl Staging {
         self.plan.duplicates.fingerprint = self.plan.duplicates.fingerprint.wrapping_add(key);
     }
 
-    fn take(&mut self, row: Cells<'_>, known: Option<StoredRow>) -> rusqlite::Result<()> {
+    fn take(
+        &mut self,
+        row: Cells<'_>,
+        fingerprint: i64,
+        known: Option<StoredRow>,
+    ) -> rusqlite::Result<()> {
         let removed = self.is_removed(row);
-        let Some(StoredRow {
-            number,
-            fingerprint,
-        }) = known
-        else {
+        let Some(known) = known else {
             return self.take_unknown(row, removed);
         };
+        let number = known.number;
         let first = self.see(row, number);
-        let same = row.fingerprint() == fingerprint;
+        let same = fingerprint == known.fingerprint;
         if first && !same && self.is_older(row)? {
             self.plan.older += 1;
             return Ok(());

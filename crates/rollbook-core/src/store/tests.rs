@@ -1,6 +1,7 @@
 //! The mirror against a vendor that changes at random: after each complete reading they are equal,
 //! nothing is written where nothing changed, and every old version is in the history.
 
+mod known_blocks;
 mod known_pages;
 mod order;
 

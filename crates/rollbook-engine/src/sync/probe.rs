@@ -173,7 +173,7 @@ async fn ask(
     pager.answer(&page, &batch.facts);
     let next = pager.ask().map(|next| next.at);
     Ok(FirstPage {
-        rows: batch.rows?.decoded(space)?,
+        rows: batch.rows?.rows,
         unlisted: batch.unlisted.list(),
         total: batch.facts.total,
         next,

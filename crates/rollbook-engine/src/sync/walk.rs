@@ -6,6 +6,7 @@
 mod facts;
 mod known;
 mod page_body;
+mod read_page;
 
 use std::sync::Arc;
 

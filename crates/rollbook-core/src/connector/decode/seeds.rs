@@ -27,8 +27,13 @@ impl<'de> Visitor<'de> for RowsSeed<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(RowSeed(self.0))?.is_some() {}
-        Ok(())
+        loop {
+            self.0.is_row_begun = true;
+            if seq.next_element_seed(RowSeed(self.0))?.is_none() {
+                self.0.is_row_begun = false;
+                return Ok(());
+            }
+        }
     }
 }
 
@@ -243,14 +248,20 @@ impl<'de> DeserializeSeed<'de> for KeySeed<'_, '_> {
     }
 }
 
-impl Visitor<'_> for KeySeed<'_, '_> {
+impl<'de> Visitor<'de> for KeySeed<'_, '_> {
     type Value = Found;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a member name")
     }
 
+    fn visit_borrowed_str<E: serde::de::Error>(self, name: &'de str) -> Result<Found, E> {
+        self.reader.note_name(name);
+        self.visit_str(name)
+    }
+
     fn visit_str<E>(self, name: &str) -> Result<Found, E> {
+        self.reader.is_row_begun = false;
         let shape = &mut self.reader.shapes[self.node.id];
         if let Some((last, found)) = shape.get(self.index)
             && last == name

@@ -117,8 +117,9 @@ impl PageReader {
         };
         Ok(DecodedPage {
             decoded: Decoded {
-                rows: decoded.rows,
                 unlisted: self.unlisted,
+                starts: in_body(body, text, decoded.starts),
+                rows: decoded.rows,
             },
             // Where header and body disagree, the larger one is not agreed with by mistake.
             total: total.max(found.total.map(|(_, total)| total)),
@@ -172,7 +173,7 @@ impl PageReader {
             shape,
             decoder,
             repaired,
-            reader: decoder.reader(text.len(), repaired),
+            reader: decoder.reader(text, repaired),
             found: self.found.clone(),
             continues: self.found.in_rows && self.head > 0,
             replaces: false,
@@ -184,8 +185,12 @@ impl PageReader {
         }
         .deserialize(&mut deserializer)
         .and_then(|()| deserializer.end())?;
-        let Some(decoded) = search.reader.finish() else {
+        let Some(mut decoded) = search.reader.finish() else {
             return Ok(None);
+        };
+        decoded.starts = match repaired {
+            true => Vec::new(),
+            false => row_starts(text, &decoded.starts),
         };
         self.stated.search(&shape.errors, text)?;
         self.found = search.found;
@@ -218,6 +223,23 @@ impl PageReader {
             UnexpectedResponse::of_value(reason)
         }
     }
+}
+
+/// Where the objects begin whose first names begin at these places in a text.
+fn row_starts(text: &str, names: &[u32]) -> Vec<u32> {
+    let start = |name: &u32| {
+        let before = text.as_bytes().get(..*name as usize)?;
+        let before = before.strip_suffix(b"\"")?.trim_ascii_end();
+        before.ends_with(b"{").then_some(before.len() as u32 - 1)
+    };
+    names.iter().map_while(start).collect()
+}
+
+/// Places in a text as places in the body that it is a part of; a text that was repaired is none, and has no places.
+fn in_body(body: &[u8], text: &str, places: Vec<u32>) -> Vec<u32> {
+    let offset = (text.as_ptr() as usize).wrapping_sub(body.as_ptr() as usize);
+    let place = |place: u32| place.wrapping_add(offset as u32);
+    places.into_iter().map(place).collect()
 }
 
 fn unreadable_number() -> UnexpectedResponse {

@@ -234,7 +234,7 @@ impl PageSearch<'_, '_> {
             self.note_wrong(at, "a large object");
             return Ok(());
         }
-        let mut probe = self.decoder.reader(text.len(), self.repaired);
+        let mut probe = self.decoder.reader(&text, self.repaired);
         let mut json = serde_json::Deserializer::from_str(&text);
         RowSeed(&mut probe)
             .deserialize(&mut json)

@@ -326,7 +326,7 @@ fn fill(connection: &Connection) {
              INSERT INTO rollbook_unconfirmed (source, stream, key, missed, first_run) VALUES ('north', 'learners', x'{2}', 1, 1);
              INSERT INTO rollbook_row_problems VALUES ('north', 'enrolments', x'{1}', 'learner_id', 'why', 0, 1);
              INSERT INTO rollbook_row_problems VALUES ('north', 'results', x'{1}', 'mark', 'why', 1, 1);
-             INSERT INTO rollbook_known_pages VALUES ('north', 'learners', x'00', '2026', '{{}}', 1, 1, 1, 1, '');
+             INSERT INTO rollbook_known_pages VALUES ('north', 'learners', x'00', '2026', '{{}}', 1, 1, 1, 1, '', x'');
              INSERT INTO rollbook_held (run, source, stream, new, changed, removed)
              VALUES (1, 'north', 'learners', 0, 0, 1), (1, 'north', 'enrolments', 1, 0, 0);
              INSERT INTO rollbook_held_rows VALUES (1, 'learners', 'removed', '[{PUPIL}]'), (1, 'learners', 'removed', '[{OTHER}]'), \

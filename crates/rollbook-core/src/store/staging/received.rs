@@ -1,45 +1,31 @@
 //! Pages as they are received: decoded, or known with the rows that the table has of them.
 
-use std::sync::Arc;
-
 use super::key_order::is_ascending;
 use super::matching::StoredRow;
-use super::{Staging, StagingSpace, WaitingRows};
-use crate::model::row::{Cells, Rows};
+use super::{Staging, WaitingRows};
+use crate::model::row::Cells;
 use crate::store::error::StoreError;
-use crate::store::known_pages::{NewPage, SeenPage, SeenRow, cells_at};
+use crate::store::known_pages::{
+    NewPage, PageHash, PageOutline, PagePart, SeenRow, SeenRows, cells_at,
+};
 
 /// The rows of a page, on their way to be compared.
-pub enum PageRows {
-    /// Decoded, and what else is kept of the page.
-    Decoded(WaitingRows, Option<NewPage>),
-    /// Of a page that was received before.
-    Seen(SeenPage),
+pub struct PageRows {
+    /// The rows.
+    pub rows: WaitingRows,
+    /// What is known of the page itself.
+    pub note: PageNote,
 }
 
-impl PageRows {
-    /// Calls `act` with each part of the rows, in their order.
-    pub fn each(
-        self,
-        mut act: impl FnMut(Rows) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        match self {
-            Self::Decoded(rows, _) => rows.each(act),
-            Self::Seen(page) => act(page.read()?),
-        }
-    }
-
-    /// The rows, also of a page that was received before.
-    pub fn decoded(self, space: &Arc<StagingSpace>) -> Result<WaitingRows, StoreError> {
-        match self {
-            Self::Decoded(rows, _) => Ok(rows),
-            Self::Seen(page) => {
-                let mut rows = WaitingRows::new(space);
-                rows.push(page.read()?)?;
-                Ok(rows)
-            }
-        }
-    }
+/// What is known of a page besides its rows.
+#[derive(Debug)]
+pub enum PageNote {
+    /// Nothing that is kept.
+    None,
+    /// What is to be kept.
+    New(NewPage),
+    /// It was received before.
+    Known(PageHash),
 }
 
 impl Staging {
@@ -48,22 +34,39 @@ impl Staging {
     /// # Errors
     /// As [`Staging::add`].
     pub fn receive(&mut self, page: PageRows) -> Result<(), StoreError> {
-        match page {
-            PageRows::Seen(page) => self.add_seen(&page),
-            PageRows::Decoded(rows, page) => {
-                // A page that something is kept of has one part.
-                let mut page = page;
-                rows.each(|rows| {
-                    self.add(&rows)?;
-                    if let Some(page) = page.take()
-                        && is_ascending(&rows, &self.table.key)
-                    {
-                        self.pages.add(page, &rows, &self.table);
-                    }
-                    Ok(())
-                })
+        let mut outline = match &page.note {
+            PageNote::New(_) => Some(PageOutline::new()),
+            PageNote::None | PageNote::Known(_) => None,
+        };
+        page.rows.each_part(|part| {
+            match &part {
+                PagePart::Decoded(rows) => self.add(rows)?,
+                PagePart::Seen(rows) => self.add_seen(rows)?,
             }
+            if let Some(mut so_far) = outline.take() {
+                outline = match &part {
+                    PagePart::Decoded(rows) if !is_ascending(rows, &self.table.key) => None,
+                    PagePart::Decoded(rows) => {
+                        so_far.add(rows, &self.table.key);
+                        Some(so_far)
+                    }
+                    PagePart::Seen(rows) => {
+                        so_far.add_seen(rows);
+                        Some(so_far)
+                    }
+                };
+            }
+            Ok(())
+        })?;
+        match (page.note, outline) {
+            (PageNote::Known(hash), _) => self.pages.know(hash),
+            (PageNote::New(page), Some(outline)) => self
+                .pages
+                .add(page, outline, &self.table)
+                .map_err(StoreError::sql("put aside what is known of a page"))?,
+            (PageNote::New(_), None) | (PageNote::None, _) => {}
         }
+        Ok(())
     }
 
     /// Compares a page of which the first `known` rows were received before, unless the list moved; the others are received
@@ -72,11 +75,11 @@ impl Staging {
     /// # Errors
     /// As [`Staging::add`].
     pub fn receive_again(&mut self, page: PageRows, known: u64) -> Result<(), StoreError> {
-        let page = page.decoded(self.share.space())?;
+        let rows = page.rows;
         // Which rows are the first is unknown where some have no readable key.
-        let has_rejects = page.outlines().any(|rows| rows.problems.rejected() > 0);
+        let has_rejects = rows.outlines().any(|rows| rows.problems.rejected() > 0);
         let mut left = if has_rejects { 0 } else { known as usize };
-        page.each(|mut before| {
+        rows.each(|mut before| {
             let ahead = match has_rejects {
                 true => std::mem::take(&mut before),
                 false => before.split_off(left),
@@ -86,20 +89,17 @@ impl Staging {
         })
     }
 
-    /// Takes note of a page whose rows the table has.
-    fn add_seen(&mut self, page: &SeenPage) -> Result<(), StoreError> {
-        let rows = page.rows();
-        self.share.receive(rows.len(), page.byte_count())?;
-        self.plan.read += rows.len() as u64;
-        self.count_values(page.values());
+    /// Takes note of rows that the table has.
+    fn add_seen(&mut self, rows: &SeenRows) -> Result<(), StoreError> {
+        self.share.receive(rows.rows().len(), rows.byte_count())?;
+        self.plan.read += rows.rows().len() as u64;
+        self.count_values(rows.values());
         self.entries.clear();
-        for row in rows {
+        for row in rows.rows() {
             self.see_row(row)
                 .map_err(StoreError::sql("compare a known page"))?;
         }
-        self.stage_entries()?;
-        self.pages.know(page.hash());
-        Ok(())
+        self.stage_entries()
     }
 
     fn see_row(&mut self, row: &SeenRow) -> rusqlite::Result<()> {
@@ -114,7 +114,7 @@ impl Staging {
             fingerprint: row.fingerprint,
         };
         match cells_at(&self.mirror, &self.table, number)? {
-            Some(cells) => self.take(Cells::of(&cells), Some(known)),
+            Some(cells) => self.take(Cells::of(&cells), row.fingerprint, Some(known)),
             None => Err(rusqlite::Error::QueryReturnedNoRows),
         }
     }

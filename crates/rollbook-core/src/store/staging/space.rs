@@ -107,11 +107,6 @@ impl Share {
         }
     }
 
-    /// The disk and the memory.
-    pub fn space(&self) -> &Arc<StagingSpace> {
-        &self.space
-    }
-
     /// Whether so many bytes more may be held in memory; they count then, until they are released.
     pub fn hold(&mut self, bytes: usize) -> bool {
         let most = StagingSpace::MAX_HELD;

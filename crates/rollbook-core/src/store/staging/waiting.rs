@@ -8,24 +8,28 @@ use rusqlite::Connection;
 use super::space::{Share, StagingSpace};
 use crate::model::row::Rows;
 use crate::store::error::StoreError;
+use crate::store::known_pages::{PagePart, SeenRows};
 use crate::store::scratch::{ScratchAccess, scratch_database};
 
 const TABLE: &str = "CREATE TABLE part (number INTEGER PRIMARY KEY, cells BLOB NOT NULL);";
 
 /// The rows of one page, part by part.
 pub struct WaitingRows {
-    parts: Vec<PagePart>,
+    parts: Vec<WaitingPart>,
     database: Option<Connection>,
     share: Share,
 }
 
 /// Some rows in their order.
-struct PagePart {
-    /// Without its cells, where they are in the database.
-    rows: Rows,
-    /// Bytes that count as held in memory.
-    held: usize,
-    number: Option<i64>,
+enum WaitingPart {
+    Decoded {
+        /// Without its cells, where they are in the database.
+        rows: Box<Rows>,
+        /// Bytes that count as held in memory.
+        held: usize,
+        number: Option<i64>,
+    },
+    Seen(SeenRows),
 }
 
 impl WaitingRows {
@@ -48,8 +52,14 @@ impl WaitingRows {
             true => (bytes, None),
             false => (0, Some(self.write(&mut rows)?)),
         };
-        self.parts.push(PagePart { rows, held, number });
+        let rows = Box::new(rows);
+        self.parts.push(WaitingPart::Decoded { rows, held, number });
         Ok(())
+    }
+
+    /// Adds rows that the table has behind the others.
+    pub fn push_seen(&mut self, rows: SeenRows) {
+        self.parts.push(WaitingPart::Seen(rows));
     }
 
     fn write(&mut self, rows: &mut Rows) -> Result<i64, StoreError> {
@@ -70,13 +80,26 @@ impl WaitingRows {
     /// Forgets all rows.
     pub fn clear(&mut self) {
         for part in self.parts.drain(..) {
-            self.share.release(part.held);
+            if let WaitingPart::Decoded { held, .. } = part {
+                self.share.release(held);
+            }
         }
     }
 
-    /// What is known of each part besides its cells: problems, values, rows of erased people.
+    /// What is known of each decoded part besides its cells: problems, values, rows of erased people.
     pub fn outlines(&self) -> impl Iterator<Item = &Rows> {
-        self.parts.iter().map(|part| &part.rows)
+        self.parts.iter().filter_map(|part| match part {
+            WaitingPart::Decoded { rows, .. } => Some(&**rows),
+            WaitingPart::Seen(_) => None,
+        })
+    }
+
+    /// The parts that the table has.
+    pub fn seen(&self) -> impl Iterator<Item = &SeenRows> {
+        self.parts.iter().filter_map(|part| match part {
+            WaitingPart::Decoded { .. } => None,
+            WaitingPart::Seen(rows) => Some(rows),
+        })
     }
 
     /// The first rows; none of an empty page.
@@ -92,17 +115,34 @@ impl WaitingRows {
         Ok(first.unwrap_or_default())
     }
 
-    /// Calls `act` with each part, in their order.
+    /// Calls `act` with each part, in their order; rows that the table has are read from it.
     ///
     /// # Errors
     /// Those of `act`, and when what was put aside cannot be read.
     pub fn each(
-        mut self,
+        self,
         mut act: impl FnMut(Rows) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
+        self.each_part(|part| match part {
+            PagePart::Decoded(rows) => act(*rows),
+            PagePart::Seen(rows) => act(rows.read()?),
+        })
+    }
+
+    /// The same, with rows that the table has as they are known.
+    pub(super) fn each_part(
+        mut self,
+        mut act: impl FnMut(PagePart) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         for part in std::mem::take(&mut self.parts) {
-            let mut rows = part.rows;
-            if let (Some(number), Some(database)) = (part.number, &self.database) {
+            let (mut rows, held, number) = match part {
+                WaitingPart::Decoded { rows, held, number } => (rows, held, number),
+                WaitingPart::Seen(rows) => {
+                    act(PagePart::Seen(rows))?;
+                    continue;
+                }
+            };
+            if let (Some(number), Some(database)) = (number, &self.database) {
                 database
                     .prepare_cached("SELECT cells FROM part WHERE number = ?1")
                     .and_then(|mut select| {
@@ -113,8 +153,8 @@ impl WaitingRows {
                     })
                     .map_err(StoreError::sql("read a page that was put aside"))?;
             }
-            act(rows)?;
-            self.share.release(part.held);
+            act(PagePart::Decoded(rows))?;
+            self.share.release(held);
         }
         Ok(())
     }

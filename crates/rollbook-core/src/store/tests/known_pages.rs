@@ -9,8 +9,10 @@ use crate::model::plan::Plan;
 use crate::model::row::{Cell, Reject, Rows};
 use crate::model::scalar;
 use crate::store::checkpoints::forget;
-use crate::store::known_pages::{KnownPages, NewPage, PageHash};
-use crate::store::staging::{Absence, Ending, PageRows, Staged, ValueCounts, WaitingRows};
+use crate::store::known_pages::{Blocks, KnownPages, NewPage, PageHash, SeenRows};
+use crate::store::staging::{
+    Absence, Ending, PageNote, PageRows, Staged, ValueCounts, WaitingRows,
+};
 
 type Row = (String, String, Option<i64>);
 
@@ -25,8 +27,26 @@ impl Mirror {
     fn decoded(&self, hash: PageHash, rows: Rows) -> PageRows {
         let mut waiting = WaitingRows::new(self.store.staging_space());
         waiting.push(rows).expect("room");
-        let metadata = "metadata".to_owned();
-        PageRows::Decoded(waiting, Some(NewPage { hash, metadata }))
+        let page = NewPage {
+            hash,
+            metadata: "metadata".to_owned(),
+            blocks: Blocks::default(),
+            decoded: None,
+        };
+        PageRows {
+            rows: waiting,
+            note: PageNote::New(page),
+        }
+    }
+
+    /// A page that is known.
+    fn seen(&self, hash: PageHash, rows: SeenRows) -> PageRows {
+        let mut waiting = WaitingRows::new(self.store.staging_space());
+        waiting.push_seen(rows);
+        PageRows {
+            rows: waiting,
+            note: PageNote::Known(hash),
+        }
     }
 
     /// Reads pages, of which those that are known at the time of the last run are not decoded. Returns how many those were.
@@ -39,7 +59,7 @@ impl Mirror {
             let page = match known.find(hash).expect("compared") {
                 Some(page) => {
                     seen += 1;
-                    PageRows::Seen(page)
+                    self.seen(hash, page.rows)
                 }
                 None => self.decoded(hash, counted(page)),
             };
@@ -127,11 +147,12 @@ async fn a_page_is_known_while_the_table_has_its_rows() {
         assert!(known.find(hash_of(&other)).expect("compared").is_none());
         if let Some(found) = found {
             assert_eq!(
-                (found.metadata(), found.values()),
+                (found.metadata, found.rows.values()),
                 ("metadata", &[3, 3, 3][..])
             );
             let mut cells = Vec::new();
-            let read = PageRows::Seen(found).each(|rows| {
+            let page = mirror.seen(hash_of(&three()), found.rows);
+            let read = page.rows.each(|rows| {
                 cells.extend_from_slice(rows.bytes());
                 Ok(())
             });
@@ -216,7 +237,7 @@ async fn what_is_known_is_the_last_reading() {
 }
 
 /// Some readings of a list that changes little: its rows are numbers and ages.
-fn readings() -> impl Strategy<Value = Vec<Vec<(u8, Option<i64>)>>> {
+pub(super) fn readings() -> impl Strategy<Value = Vec<Vec<(u8, Option<i64>)>>> {
     let age = || prop::option::of(0i64..3);
     let first = prop::collection::btree_map(0u8..40, age(), 0..24);
     let edits = prop::collection::vec((0u8..40, 0u8..5, age()), 0..4);

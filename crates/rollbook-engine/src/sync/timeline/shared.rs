@@ -226,7 +226,7 @@ fn parts(
     let (mut order, mut repairs) = (RowOrder::default(), Repairs::new());
     let mut all: Option<RowsByItem> = Some(BTreeMap::new());
     for page in pages {
-        page.each(|rows| {
+        page.rows.each(|rows| {
             let (Some(so_far), Some(parts)) = (&mut all, rows.by_cell(column)) else {
                 all = None;
                 return Ok(());

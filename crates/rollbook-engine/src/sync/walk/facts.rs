@@ -73,11 +73,9 @@ impl WalkFacts {
 
     /// Counts what there is to report of a page.
     pub(super) fn count_page(&mut self, page: &PageRows) {
-        match page {
-            PageRows::Decoded(rows, _) => rows.outlines().for_each(|rows| self.count(rows)),
-            PageRows::Seen(page) => {
-                self.add_values(page.values().iter().copied().map(u64::from));
-            }
+        page.rows.outlines().for_each(|rows| self.count(rows));
+        for rows in page.rows.seen() {
+            self.add_values(rows.values().iter().copied().map(u64::from));
         }
     }
 

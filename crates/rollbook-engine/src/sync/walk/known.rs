@@ -9,10 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::sync::client::Batch;
 use crate::sync::items::Item;
 use rollbook_core::connector::api::StreamSpec;
+use rollbook_core::connector::decode::Decoded;
 use rollbook_core::connector::file::PageBy;
 use rollbook_core::connector::paging::{NextPage, PageFacts};
 use rollbook_core::model::{Unlisted, debug_fingerprint};
-use rollbook_core::store::{KnownPages, PageHash, PageRows};
+use rollbook_core::store::{
+    AbridgedBody, Blocks, DecodedText, KnownPages, PageHash, PageNote, PageRows, StagingSpace,
+    WaitingRows,
+};
 use rollbook_http::http::Reply;
 
 /// The known pages of one list.
@@ -53,10 +57,18 @@ impl ListPages {
     }
 
     /// What a response was decoded to before, if it is known.
-    pub(super) fn find(&self, hash: PageHash, reply: &Reply) -> Option<Batch> {
+    pub(super) fn find(
+        &self,
+        hash: PageHash,
+        reply: &Reply,
+        space: &Arc<StagingSpace>,
+    ) -> Option<Batch> {
         // What is wrong with the mirror is found where rows are compared.
         let page = self.pages.find(hash).ok()??;
-        let metadata: PageMetadata = serde_json::from_str(page.metadata()).ok()?;
+        let metadata = PageMetadata::read(page.metadata)?;
+        let mut rows = WaitingRows::new(space);
+        rows.push_seen(page.rows);
+        let note = PageNote::Known(hash);
         Some(Batch {
             facts: metadata.facts,
             newest: metadata.newest,
@@ -64,12 +76,51 @@ impl ListPages {
             server_time: reply.date,
             redirected: reply.redirected,
             asked: None,
-            rows: Ok(PageRows::Seen(page)),
+            rows: Ok(PageRows { rows, note }),
+        })
+    }
+
+    /// A response without the rows that are known of it, if there are some. Where rows are asked for by the watermark of
+    /// the last one, it has few that were received before.
+    pub(super) fn abridge(&self, spec: &StreamSpec, reply: &Reply) -> Option<AbridgedBody> {
+        if spec.watermark.is_some() {
+            return None;
+        }
+        self.pages.abridge(self.context, &reply.body).ok()?
+    }
+
+    /// What finds the rows of a decoded response in others.
+    pub(super) fn blocks(&self, spec: &StreamSpec, reply: &Reply, decoded: &Decoded) -> Blocks {
+        self.pages.blocks(&DecodedText {
+            text: &reply.body,
+            starts: &decoded.starts,
+            rows: &decoded.rows,
+            context: self.context,
+            newest: newest_column(spec),
         })
     }
 }
 
+/// The column whose newest value a walk finds.
+pub(super) fn newest_column(spec: &StreamSpec) -> Option<usize> {
+    let since = spec.since.as_ref().map(|since| since.column);
+    since.or(spec.window.as_ref().map(|window| window.column))
+}
+
 impl PageMetadata {
+    fn read(kept: &str) -> Option<Self> {
+        serde_json::from_str(kept).ok()
+    }
+
+    /// The names of members that no column lists, of all pages that rows are of.
+    pub(super) fn unlisted(kept: &[String]) -> Option<Unlisted> {
+        let mut all = Unlisted::default();
+        for kept in kept {
+            all.add(Unlisted::of_names(Self::read(kept)?.unlisted));
+        }
+        Some(all)
+    }
+
     /// In the form in which it is kept; nothing of a response with names that look like values, or with an address or a cursor of
     /// the next page, which is for this reading alone.
     pub(super) fn of(

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::known::{ListPages, PageMetadata};
+use super::known::{ListPages, PageMetadata, newest_column};
+use super::read_page::ReadPage;
 use crate::sync::client::Batch;
 use rollbook_core::connector::api::StreamSpec;
 use rollbook_core::connector::decode::Decoder;
@@ -13,10 +14,13 @@ use rollbook_core::connector::file::PageBy;
 use rollbook_core::connector::link;
 use rollbook_core::connector::paging::PageFacts;
 use rollbook_core::connector::response::{self, DecodedPage, PageReader};
+use rollbook_core::model::UnexpectedResponse;
 use rollbook_core::model::row::{Cells, Rows};
-use rollbook_core::model::{UnexpectedResponse, scalar};
 use rollbook_core::store::suppression::RowFilter;
-use rollbook_core::store::{NewPage, PageRows, StagingSpace, StoreError, WaitingRows};
+use rollbook_core::store::{
+    NewPage, PageNote, PagePart, PageRows, SeenRows, StagingSpace, StoreError, WaitingRows,
+    newest_of,
+};
 use rollbook_http::http::{BodyDecoder, Reply};
 
 /// How a page is decoded.
@@ -63,6 +67,13 @@ impl PageBody {
         }
     }
 
+    fn add_seen(&mut self, rows: SeenRows) {
+        self.sums.add_seen(&rows);
+        if let Ok(waiting) = &mut self.rows {
+            waiting.push_seen(rows);
+        }
+    }
+
     fn add(&mut self, mut rows: Rows, replaces: bool) {
         if replaces {
             self.sums = Sums::default();
@@ -100,7 +111,7 @@ impl BodyDecoder<Batch> for PageBody {
         let pages = rules.pages.as_ref().filter(|_| self.is_whole);
         let hash = pages.and_then(|pages| pages.hash(spec, reply));
         if let (Some(pages), Some(hash)) = (pages, hash)
-            && let Some(batch) = pages.find(hash, reply)
+            && let Some(batch) = pages.find(hash, reply, &rules.space)
         {
             return Ok(batch);
         }
@@ -108,15 +119,31 @@ impl BodyDecoder<Batch> for PageBody {
         // RFC 9110 14.4: what follows the slash is the size of the whole.
         let total = reply.headers.get(total_header.unwrap_or("content-range"));
         let is_blank = || reply.body.iter().all(u8::is_ascii_whitespace);
+        let known = pages.filter(|_| hash.is_some());
         // reliability.md 2.1: suspect. What it means depends on what was promised, which the pager knows.
-        let page = if reply.status == 204 || (!rules.is_first && self.sums.is_empty() && is_blank())
+        let read = if reply.status == 204 || (!rules.is_first && self.sums.is_empty() && is_blank())
         {
-            DecodedPage::without_content()
+            ReadPage {
+                page: DecodedPage::without_content(),
+                ..ReadPage::default()
+            }
+        } else if let Some(read) =
+            known.and_then(|pages| ReadPage::abridged(pages, (spec, &rules.decoder), reply, total))
+        {
+            read
         } else {
             let reader = std::mem::take(&mut self.reader);
-            reader.finish(&spec.shape, &rules.decoder, &reply.body, total)?
+            let page = reader.finish(&spec.shape, &rules.decoder, &reply.body, total)?;
+            ReadPage::whole(page, known, spec, reply)
         };
-        self.add(page.decoded.rows, page.replaces);
+        let (page, blocks) = (read.page, read.blocks);
+        for part in read.parts {
+            match part {
+                PagePart::Decoded(rows) => self.add(*rows, page.replaces),
+                PagePart::Seen(rows) => self.add_seen(rows),
+            }
+        }
+        self.sums.newest = self.sums.newest.max(read.newest);
         let sums = self.sums;
         let facts = PageFacts {
             received: sums.received,
@@ -145,8 +172,14 @@ impl BodyDecoder<Batch> for PageBody {
         let unlisted = page.decoded.unlisted;
         let kept = hash.and_then(|hash| {
             let metadata = PageMetadata::of(&facts, sums.newest, &unlisted)?;
-            Some(NewPage { hash, metadata })
+            Some(NewPage {
+                hash,
+                metadata,
+                blocks,
+                decoded: read.decoded,
+            })
         });
+        let note = kept.map_or(PageNote::None, PageNote::New);
         Ok(Batch {
             facts,
             newest: sums.newest,
@@ -154,7 +187,7 @@ impl BodyDecoder<Batch> for PageBody {
             server_time: reply.date,
             redirected: reply.redirected,
             asked: None,
-            rows: self.rows.map(|rows| PageRows::Decoded(rows, kept)),
+            rows: self.rows.map(|rows| PageRows { rows, note }),
         })
     }
 }
@@ -169,16 +202,13 @@ impl Sums {
         if rows.is_empty() {
             return;
         }
-        self.has_rows = true;
-        self.fingerprint.update(rows.bytes());
         // By its key a row is the same also where a value moves from request to request.
         let print_of = |row: Cells<'_>| match spec.key.is_empty() {
             true => row.fingerprint() as u64,
             false => row.fingerprint_of(&spec.key),
         };
-        let mut prints = rows.iter().map(print_of);
-        self.first_row = self.first_row.or_else(|| prints.next());
-        self.last_row = prints.next_back().or(self.first_row);
+        let ends = (print_of(rows.row(0)), print_of(rows.row(rows.len() - 1)));
+        self.add_prints(rows.fingerprints().iter().copied(), ends);
         let text_at =
             |column: usize, row: usize| rows.row(row).at(column).text().map(str::to_owned);
         if let Some(column) = spec.watermark {
@@ -186,11 +216,23 @@ impl Sums {
             let first = first.or_else(|| text_at(column, 0)).unwrap_or_default();
             self.span = Some((first, text_at(column, rows.len() - 1)));
         }
-        let since = spec.since.as_ref().map(|since| since.column);
-        let window = spec.window.as_ref().map(|window| window.column);
-        if let Some(column) = since.or(window) {
-            let texts = rows.iter().filter_map(|row| row.at(column).text());
-            self.newest = self.newest.max(texts.max().and_then(scalar::parse));
+        if let Some(column) = newest_column(spec) {
+            self.newest = self.newest.max(newest_of(rows.iter(), column));
         }
+    }
+
+    fn add_seen(&mut self, rows: &SeenRows) {
+        self.received += rows.fingerprints().len() as u64;
+        if let Some(ends) = rows.ends() {
+            self.add_prints(rows.fingerprints(), ends);
+        }
+    }
+
+    /// `ends`: what the first and the last row are the same by.
+    fn add_prints(&mut self, fingerprints: impl Iterator<Item = i64>, (first, last): (u64, u64)) {
+        self.has_rows = true;
+        fingerprints.for_each(|print| self.fingerprint.update(&print.to_le_bytes()));
+        self.first_row.get_or_insert(first);
+        self.last_row = Some(last);
     }
 }

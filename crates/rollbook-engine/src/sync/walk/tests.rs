@@ -31,6 +31,8 @@ struct Script {
     base: Url,
     answers: Mutex<VecDeque<String>>,
     asked: Mutex<Vec<String>>,
+    /// What each answer was for the pager.
+    pages: Mutex<Vec<String>>,
 }
 
 impl Script {
@@ -85,9 +87,12 @@ impl Script {
             date: None,
             body: body.into(),
         };
-        decode
+        let batch = decode
             .whole(&reply)
-            .map_err(|bad| failed(HttpErrorKind::UnexpectedResponse(status, bad)))
+            .map_err(|bad| failed(HttpErrorKind::UnexpectedResponse(status, bad)))?;
+        let facts = format!("{:?}", batch.facts);
+        self.pages.lock().expect("a lock").push(facts);
+        Ok(batch)
     }
 }
 
@@ -110,6 +115,7 @@ impl PageClient for Script {
 /// How a walk went, in words.
 struct Walked {
     asked: Vec<String>,
+    pages: Vec<String>,
     rows: usize,
     result: Result<(WalkFacts, ListEnd), Failure>,
 }
@@ -153,6 +159,7 @@ impl Stage {
             base: Url::parse(&connector.base_url).expect("an address"),
             answers: Mutex::default(),
             asked: Mutex::default(),
+            pages: Mutex::default(),
         });
         Self {
             source: Source::new(
@@ -175,6 +182,7 @@ impl Stage {
         *self.script.answers.lock().expect("a lock") =
             answers.iter().map(|answer| (*answer).to_owned()).collect();
         self.script.asked.lock().expect("a lock").clear();
+        self.script.pages.lock().expect("a lock").clear();
         let item = Item::default();
         let space = Arc::new(StagingSpace::new(std::env::temp_dir()));
         let budget = RunBudget::new(&Clock::system(), Duration::from_secs(60));
@@ -200,9 +208,7 @@ impl Stage {
         let mut listed = Vec::new();
         while let Ok(page) = inbox.try_recv() {
             if let Page::Listed(page) = page {
-                if let PageRows::Decoded(page, _) = &page {
-                    rows += page.outlines().map(Rows::received).sum::<usize>();
-                }
+                rows += page.rows.outlines().map(Rows::received).sum::<usize>();
                 listed.push(page);
             }
         }
@@ -210,6 +216,7 @@ impl Stage {
         assert_eq!(left, 0, "an answer was not asked for");
         let walked = Walked {
             asked: self.script.asked.lock().expect("a lock").clone(),
+            pages: self.script.pages.lock().expect("a lock").clone(),
             rows,
             result,
         };

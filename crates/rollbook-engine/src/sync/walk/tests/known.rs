@@ -7,7 +7,7 @@ use rollbook_core::model::{History, SourceName, Table};
 use rollbook_core::store::apply::{Removals, Stamp, apply};
 use rollbook_core::store::lookups::Lookups;
 use rollbook_core::store::tables::fit;
-use rollbook_core::store::{Absence, Ending, KnownPages, Size, Staging, Store};
+use rollbook_core::store::{Absence, Ending, KnownPages, PageNote, Size, Staging, Store};
 
 const STAMP: &str = "2026-03-02T06:00:00.000Z";
 
@@ -70,7 +70,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn seen(pages: &[PageRows]) -> usize {
-    let is_seen = |page: &&PageRows| matches!(page, PageRows::Seen(_));
+    let is_seen = |page: &&PageRows| matches!(page.note, PageNote::Known(_));
     pages.iter().filter(is_seen).count()
 }
 
@@ -96,6 +96,7 @@ fn known_pages_say_what_they_said() {
     let (again, pages) = walk();
     assert_eq!(seen(&pages), 2);
     assert_eq!(again.asked, first.asked);
+    assert_eq!(again.pages, first.pages);
     assert_eq!(again.end(), first.end());
     assert_eq!(
         format!("{:?}", again.facts()),
@@ -220,6 +221,86 @@ fn pages_with_addresses_and_parts_are_not_kept() {
             let known = world.pages(&stage, &item, 0);
             let (_, pages) = stage.walk_with(Some(known), &answers);
             assert_eq!(seen(&pages), 0, "{name}");
+            world.store(pages);
+        }
+    }
+}
+
+/// A walk finds in pages of which some rows are known what it finds when it decodes them all, and decodes few of them.
+#[test]
+fn pages_that_changed_say_what_they_say() {
+    let stage = Stage::of(
+        "connector = \"v\"\ntitle = \"V\"\nbase_url = \"https://vendor.test\"\n[streams.users]\npath = \"/users\"\n\
+         query = { sort = \"id\", orderBy = \"asc\" }\nrows = \"users\"\nkey = [\"id\"]\n\
+         page = { by = \"offset\", offset = \"offset\", limit = \"limit\", size = 7, total_header = \"x-total\" }\n\
+         since = { query = { since = \"{since}\" }, column = \"at\" }\n\
+         [streams.users.columns]\nid = \"id : text\"\nat = \"at : timestamp\"\nn = \"n : integer\"\n",
+    );
+    let row = |id: char, hour: u32, more: &str| {
+        format!(r#"{{"id":"user-{id}","at":"2026-03-01T{hour:02}:00:00Z"{more}}}"#)
+    };
+    let list = |letters: &str, hour: u32| -> Vec<String> {
+        let new = |letter: char| {
+            if letter.is_uppercase() {
+                12 + hour
+            } else {
+                hour
+            }
+        };
+        let one = |letter: char| row(letter.to_ascii_lowercase(), new(letter), "");
+        letters.chars().map(one).collect()
+    };
+    let with = |mut rows: Vec<String>, id: char, more: &str| {
+        let found = rows
+            .iter_mut()
+            .find(|row| row.contains(&format!("user-{id}")));
+        *found.expect("the row") = row(id, 5, more);
+        rows
+    };
+    let of = |rows: &[String]| -> Vec<String> {
+        let pages = rows.chunks(7);
+        pages
+            .map(|page| answer(rows.len() as u64, &page.join(",")))
+            .collect()
+    };
+    // The newest row and the one with another member are in blocks of their own.
+    let list = |letters: &str| with(list(letters, 5), 'p', r#","more":1"#);
+    let before = list("abcdefghijKlmnopqrst");
+    for (name, after, decoded) in [
+        ("a newer row", list("abCdefghijKlmnopqrst"), 3),
+        ("rows of each page", list("aBcdefghIjKlmnopqrsT"), 7),
+        ("the newest row", with(before.clone(), 'k', ""), 3),
+        ("a value", with(before.clone(), 'd', r#","n":1"#), 3),
+        (
+            "another member",
+            with(before.clone(), 'd', r#","other":1"#),
+            3,
+        ),
+        ("one row less", list("abcdefghjKlmnopqrst"), 6),
+        ("one row more", list("0abcdefghijKlmnopqrs"), 8),
+    ] {
+        let world = World::new(&stage);
+        let item = Item::default();
+        let first = of(&before);
+        let first: Vec<&str> = first.iter().map(String::as_str).collect();
+        let pages = stage
+            .walk_with(Some(world.pages(&stage, &item, 0)), &first)
+            .1;
+        world.store(pages);
+        let again = of(&after);
+        let again: Vec<&str> = again.iter().map(String::as_str).collect();
+        let expected = stage.walk(&again);
+        for known in [decoded, 0] {
+            let (walked, pages) = stage.walk_with(Some(world.pages(&stage, &item, 0)), &again);
+            assert_eq!(walked.rows, known, "{name}");
+            assert_eq!(walked.asked, expected.asked, "{name}");
+            assert_eq!(walked.pages, expected.pages, "{name}");
+            assert_eq!(walked.end(), expected.end(), "{name}");
+            assert_eq!(
+                format!("{:?}", walked.facts()),
+                format!("{:?}", expected.facts()),
+                "{name}"
+            );
             world.store(pages);
         }
     }
