@@ -155,10 +155,14 @@ impl<'a> Cells<'a> {
     /// The same for some of its columns: the number of a key, in this run only.
     pub fn fingerprint_of(self, columns: &[usize]) -> u64 {
         columns.iter().fold(0, |so_far, column| {
-            let rest = self.after(*column).0;
-            let cell = &rest[..length_of_first(rest).unwrap_or(0)];
-            xxhash_rust::xxh3::xxh3_64_with_seed(cell, so_far)
+            xxhash_rust::xxh3::xxh3_64_with_seed(self.bytes_at(*column), so_far)
         })
+    }
+
+    /// The bytes of one cell; none past the end.
+    pub fn bytes_at(self, column: usize) -> &'a [u8] {
+        let rest = self.after(column).0;
+        &rest[..length_of_first(rest).unwrap_or(0)]
     }
 
     /// Adds one to the count of each column that has a value other than null.

@@ -42,7 +42,7 @@ use super::known_pages::ReceivedPages;
 use super::readers::ReadConnection;
 use crate::model::absence::Duplicates;
 use crate::model::plan::Plan;
-use crate::model::row::{Cells, Rows};
+use crate::model::row::{Cells, RawCell, Rows};
 use crate::model::{Expiry, StreamName, Table};
 
 /// How the table's size is found before a reading.
@@ -548,11 +548,13 @@ impl Staging {
         let Some((column, words)) = &self.table.removed_status else {
             return false;
         };
-        row.at(*column).text().is_some_and(|status| {
-            words.iter().any(|word| {
-                status.eq_ignore_ascii_case(word)
-                    || (!status.is_ascii() && status.to_lowercase() == *word)
-            })
+        let RawCell::Text(status) = row.raw_at(*column) else {
+            return false;
+        };
+        let lower = |status: &[u8]| std::str::from_utf8(status).map(str::to_lowercase);
+        words.iter().any(|word| {
+            status.eq_ignore_ascii_case(word.as_bytes())
+                || (!status.is_ascii() && lower(status).is_ok_and(|status| status == *word))
         })
     }
 }

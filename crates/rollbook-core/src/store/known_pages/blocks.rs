@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use super::seen::digest_of;
 use super::{KnownPage, PageHash};
-use crate::model::row::{Cells, Rows};
+use crate::model::row::{Cells, RawCell, Rows};
 use crate::model::{Table, scalar};
 
 /// The rows of a block, so that a row that changed costs little more than itself. Those of tests are small.
@@ -151,8 +151,12 @@ impl DecodedText<'_> {
 
 /// The newest time that a column of some rows has.
 pub fn newest_of<'r>(rows: impl Iterator<Item = Cells<'r>>, column: usize) -> Option<Timestamp> {
-    let texts = rows.filter_map(|row| row.at(column).text());
-    texts.max().and_then(scalar::parse)
+    let texts = rows.filter_map(|row| match row.raw_at(column) {
+        RawCell::Text(text) => Some(text),
+        _ => None,
+    });
+    let newest = std::str::from_utf8(texts.max()?).ok()?;
+    scalar::parse(newest)
 }
 
 impl Blocks {

@@ -105,7 +105,7 @@ impl PageOutline {
         if self.first.is_none() && !rows.is_empty() {
             let mut first = Vec::new();
             for column in key {
-                rows.row(0).at(*column).write(&mut first);
+                first.extend_from_slice(rows.row(0).bytes_at(*column));
             }
             self.first = Some(FirstRow::Received(first));
         }

@@ -86,5 +86,6 @@ pub(super) fn compare_row(key: &[RawCell<'_>], row: &Row<'_>) -> rusqlite::Resul
 /// Writes the cells of a row's key into `bytes`.
 pub(super) fn key_bytes_of(row: Cells<'_>, key: &[usize], bytes: &mut Vec<u8>) {
     bytes.clear();
-    key.iter().for_each(|index| row.at(*index).write(bytes));
+    key.iter()
+        .for_each(|index| bytes.extend_from_slice(row.bytes_at(*index)));
 }
