@@ -211,11 +211,24 @@ pub struct Staged {
     /// What is staged is not in the order of the keys, and too much to be written like that.
     pub(super) must_be_sorted: bool,
     /// The stage's bytes count while it is there.
-    _share: Share,
+    share: Share,
     pub(super) pages: ReceivedPages,
     pub(super) problems: Vec<StagedProblem>,
     /// Keys of unconfirmed removals that this reading received.
     pub(super) found_again: Vec<Vec<u8>>,
+}
+
+impl Staged {
+    /// Requests the disk that applying it needs besides the mirror's: what is in another order than that of the keys is sorted.
+    ///
+    /// # Errors
+    /// When the disk has not as much.
+    pub fn request_room(&mut self) -> Result<(), StoreError> {
+        if self.must_be_sorted {
+            self.share.sort()?;
+        }
+        Ok(())
+    }
 }
 
 impl Staging {
@@ -392,9 +405,6 @@ impl Staging {
         }
         self.count_columns().map_err(&what)?;
         let must_be_sorted = self.order.is_none() && !self.table.series && self.stage.has_spilled();
-        if must_be_sorted {
-            self.share.sort()?;
-        }
         Ok(Staged {
             received: ValueCounts {
                 rows: self.plan.read,
@@ -404,7 +414,7 @@ impl Staging {
             plan: self.plan,
             stage: self.stage,
             must_be_sorted,
-            _share: self.share,
+            share: self.share,
             pages: self.pages,
             problems: self.problems,
             found_again,

@@ -422,7 +422,7 @@ impl StreamRun<'_> {
     async fn apply(
         &self,
         preconditions: &Preconditions,
-        ready: Vec<Ready>,
+        mut ready: Vec<Ready>,
         dangling: DanglingRows,
     ) -> Result<Option<Vec<StreamReport>>, Failure> {
         let now = self.clock.now();
@@ -430,6 +430,9 @@ impl StreamRun<'_> {
             let parts = ready.into_iter().map(as_planned).collect();
             return Ok(Some(parts));
         };
+        for part in &mut ready {
+            part.reading.staged.request_room()?;
+        }
         let (source, stamp) = (
             self.job.source.name.clone(),
             Stamp {

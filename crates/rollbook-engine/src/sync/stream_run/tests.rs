@@ -90,18 +90,23 @@ struct World {
     job: Arc<Job>,
 }
 
+const OPTIONS: RunOptions = RunOptions {
+    cause: Cause::Schedule,
+    full: false,
+    dry: false,
+    only: None,
+};
+
 impl World {
     async fn run(&self) -> RunReport {
         self.run_as(false).await
     }
 
     async fn run_as(&self, full: bool) -> RunReport {
-        let options = RunOptions {
-            cause: Cause::Schedule,
-            full,
-            dry: false,
-            only: None,
-        };
+        self.run_with(RunOptions { full, ..OPTIONS }).await
+    }
+
+    async fn run_with(&self, options: RunOptions) -> RunReport {
         let sink = Arc::new(|_| {}) as _;
         let stop = CancellationToken::new();
         self.runner.run(&self.job, options, &stop, &sink).await

@@ -1,7 +1,7 @@
 //! A reading that is larger than `[store.staging]` allows, or for which the disk has no room.
 
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::*;
 use rollbook_core::model::{Class, Outcome, StagingLimits};
@@ -10,6 +10,7 @@ use rollbook_core::model::{Class, Outcome, StagingLimits};
 #[derive(Default)]
 pub(super) struct Lists {
     rows: [AtomicU64; 3],
+    is_reversed: AtomicBool,
     requests: AtomicU64,
 }
 
@@ -25,7 +26,10 @@ impl Lists {
         let names = ["/one", "/two", "/three"];
         let list = names.iter().position(|name| *name == ask.path);
         let rows = self.rows[list.expect("a list")].load(Ordering::SeqCst);
-        let rows: Vec<_> = (1..=rows).map(|id| format!("{{\"id\": {id}}}")).collect();
+        let mut rows: Vec<_> = (1..=rows).map(|id| format!("{{\"id\": {id}}}")).collect();
+        if self.is_reversed.load(Ordering::SeqCst) {
+            rows.reverse();
+        }
         let reply = Reply {
             status: 200,
             redirected: false,
@@ -167,6 +171,31 @@ async fn a_reading_leaves_the_reserve() {
     assert_eq!(outcomes(&world.run().await), [Outcome::Ok; 3]);
     assert_eq!(world.rows(), [6, 100_000, 7]);
     assert!(!world.runner.store.is_full());
+}
+
+/// Rows in another order than that of their keys are sorted, on disk, when they are written.
+#[tokio::test]
+async fn only_what_is_written_needs_room_to_be_sorted() {
+    let client = Arc::new(Lists::default());
+    let world = world(ApplyMode::Each, Arc::clone(&client) as _).await;
+    let space = Arc::clone(world.runner.store.staging_space());
+    space.limit(limits(1_000_000, 100, 1));
+    client.is_reversed.store(true, Ordering::SeqCst);
+    // 14 bytes a row are staged, and count four times; half of that again while they are sorted.
+    client.serve([5, 60_000, 5]);
+    space.pretend_free(Some(5 << 20));
+    let dry = RunOptions {
+        dry: true,
+        ..OPTIONS
+    };
+    assert_eq!(outcomes(&world.run_with(dry).await), [Outcome::Ok; 3]);
+    let report = world.run().await;
+    let failed = Outcome::Failed(Class::Transient);
+    assert_eq!(outcomes(&report), [Outcome::Ok, failed, Outcome::Ok]);
+    assert_eq!(world.rows(), [5, 0, 5]);
+    space.pretend_free(Some(7 << 20));
+    assert_eq!(outcomes(&world.run().await), [Outcome::Ok; 3]);
+    assert_eq!(world.rows(), [5, 60_000, 5]);
 }
 
 /// A set is applied as a whole or not at all.
