@@ -2,7 +2,7 @@
 //! has changed only the blocks of rows that have are decoded.
 //!
 //! Nothing of a row is kept: only hashes of a response's bytes, its metadata (totals and the like), where its first row is in the
-//! table, and hashes of its rows' fingerprints. Rows count as known only if the table has exactly these one behind the other, so
+//! table, hashes of its rows' fingerprints, and the newest change time of some rows. Rows count as known only if the table has exactly these one behind the other, so
 //! what else has changed a row since is found. A page whose rows are not in the order of their keys, or about whose rows there
 //! is something to report, is not kept, and what was decoded counts for a day.
 
