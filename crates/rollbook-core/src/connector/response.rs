@@ -188,6 +188,8 @@ pub struct DecodedPage {
     pub decoded: Decoded,
     /// The declared size of the whole list, if it is a valid number.
     pub total: Option<u64>,
+    /// That which the body declares.
+    pub body_total: Option<u64>,
     /// The next cursor or address, if the body contains it.
     pub next: NextPage,
     /// Whether there is another page, if the body states it.
@@ -235,8 +237,8 @@ pub fn next_in_header(value: &str, is_address: bool) -> NextPage {
     }
 }
 
-/// A number, or the end of a `Content-Range`: `0-19/60`.
-fn header_total(text: &str) -> Option<u64> {
+/// The size of the whole list in a header: a number, or the end of a `Content-Range`: `0-19/60`.
+pub fn header_total(text: &str) -> Option<u64> {
     if text.trim_start().to_ascii_lowercase().starts_with("bytes") {
         return None;
     }

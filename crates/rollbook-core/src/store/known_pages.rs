@@ -41,13 +41,10 @@ pub struct PageHash([u8; 16]);
 
 impl PageHash {
     /// `context`: a hash of all that decides what becomes of the bytes.
-    pub fn of<'a>(context: u128, parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+    pub fn of(context: u128, body: &[u8]) -> Self {
         let mut hash = Xxh3::new();
         hash.update(&context.to_le_bytes());
-        for part in parts {
-            hash.update(&part.len().to_le_bytes());
-            hash.update(part);
-        }
+        hash.update(body);
         Self(hash.digest128().to_le_bytes())
     }
 }

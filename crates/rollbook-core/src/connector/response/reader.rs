@@ -115,6 +115,7 @@ impl PageReader {
             (None, None) if shape.missing_is_empty && found.lacks_rows() => (true, true),
             (None, None) => return Err(UnexpectedResponse::of_form(found.nothing_found(shape))),
         };
+        let body_total = found.total.map(|(_, total)| total);
         Ok(DecodedPage {
             decoded: Decoded {
                 unlisted: self.unlisted,
@@ -122,7 +123,8 @@ impl PageReader {
                 rows: decoded.rows,
             },
             // Where header and body disagree, the larger one is not agreed with by mistake.
-            total: total.max(found.total.map(|(_, total)| total)),
+            total: total.max(body_total),
+            body_total,
             next: found.next,
             more: found.more,
             no_content: false,

@@ -47,7 +47,7 @@ impl Reading {
     /// A page with what is kept of it, and how many of its rows were decoded.
     fn page(&self, known: &Arc<KnownPages>, mirror: &Mirror, body: &str) -> (PageRows, usize) {
         let body = body.as_bytes();
-        let hash = PageHash::of(CONTEXT, [body]);
+        let hash = PageHash::of(CONTEXT, body);
         let mut rows = WaitingRows::new(mirror.store.staging_space());
         if let Some(page) = known.find(hash).expect("compared") {
             rows.push_seen(page.rows);

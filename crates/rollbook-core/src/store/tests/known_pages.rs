@@ -77,7 +77,7 @@ impl Mirror {
 }
 
 fn hash_of(page: &[Row]) -> PageHash {
-    PageHash::of(0, [format!("{page:?}").as_bytes()])
+    PageHash::of(0, format!("{page:?}").as_bytes())
 }
 
 /// A page with the number of values of each column, as a decoder counts them.

@@ -12,6 +12,7 @@ use rollbook_core::connector::api::StreamSpec;
 use rollbook_core::connector::decode::Decoded;
 use rollbook_core::connector::file::PageBy;
 use rollbook_core::connector::paging::{NextPage, PageFacts};
+use rollbook_core::connector::response;
 use rollbook_core::model::{Unlisted, debug_fingerprint};
 use rollbook_core::store::{
     AbridgedBody, Blocks, DecodedText, KnownPages, PageHash, PageNote, PageRows, StagingSpace,
@@ -44,28 +45,28 @@ impl ListPages {
         }
     }
 
-    /// The hash of a response; nothing where more than its body and its total says what it holds.
+    /// The hash of a response; nothing where more than its body and its total says what it holds. A total in a header is none of
+    /// it: one row more would make each page of a list another one.
     pub(super) fn hash(&self, spec: &StreamSpec, reply: &Reply) -> Option<PageHash> {
         let has_links = spec.page.by == PageBy::Link || spec.page.next_header.is_some();
         if reply.status != 200 || has_links {
             return None;
         }
-        let total = spec.shape.total_header.as_deref();
-        let total = reply.headers.get(total.unwrap_or("content-range"));
-        let parts = [total.unwrap_or_default().as_bytes(), &reply.body];
-        Some(PageHash::of(self.context, parts))
+        Some(PageHash::of(self.context, &reply.body))
     }
 
     /// What a response was decoded to before, if it is known.
     pub(super) fn find(
         &self,
         hash: PageHash,
-        reply: &Reply,
+        (spec, reply): (&StreamSpec, &Reply),
         space: &Arc<StagingSpace>,
     ) -> Option<Batch> {
         // What is wrong with the mirror is found where rows are compared.
         let page = self.pages.find(hash).ok()??;
-        let metadata = PageMetadata::read(page.metadata)?;
+        let mut metadata = PageMetadata::read(page.metadata)?;
+        let total = total_header(spec, reply).and_then(response::header_total);
+        metadata.facts.total = metadata.facts.total.max(total);
         let mut rows = WaitingRows::new(space);
         rows.push_seen(page.rows);
         let note = PageNote::Known(hash);
@@ -101,6 +102,13 @@ impl ListPages {
     }
 }
 
+/// The header with the size of the whole list.
+pub(super) fn total_header<'r>(spec: &StreamSpec, reply: &'r Reply) -> Option<&'r str> {
+    let name = spec.shape.total_header.as_deref();
+    // RFC 9110 14.4: what follows the slash is the size of the whole.
+    reply.headers.get(name.unwrap_or("content-range"))
+}
+
 /// The column whose newest value a walk finds.
 pub(super) fn newest_column(spec: &StreamSpec) -> Option<usize> {
     let since = spec.since.as_ref().map(|since| since.column);
@@ -125,6 +133,7 @@ impl PageMetadata {
     /// the next page, which is for this reading alone.
     pub(super) fn of(
         facts: &PageFacts,
+        body_total: Option<u64>,
         newest: Option<Timestamp>,
         unlisted: &Unlisted,
     ) -> Option<String> {
@@ -132,7 +141,10 @@ impl PageMetadata {
             return None;
         }
         let metadata = Self {
-            facts: facts.clone(),
+            facts: PageFacts {
+                total: body_total,
+                ..facts.clone()
+            },
             newest,
             unlisted: unlisted.names()?.clone(),
         };

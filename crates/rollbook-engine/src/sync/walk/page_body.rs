@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::known::{ListPages, PageMetadata, newest_column};
+use super::known::{ListPages, PageMetadata, newest_column, total_header};
 use super::read_page::ReadPage;
 use crate::sync::client::Batch;
 use rollbook_core::connector::api::StreamSpec;
@@ -111,13 +111,11 @@ impl BodyDecoder<Batch> for PageBody {
         let pages = rules.pages.as_ref().filter(|_| self.is_whole);
         let hash = pages.and_then(|pages| pages.hash(spec, reply));
         if let (Some(pages), Some(hash)) = (pages, hash)
-            && let Some(batch) = pages.find(hash, reply, &rules.space)
+            && let Some(batch) = pages.find(hash, (spec, reply), &rules.space)
         {
             return Ok(batch);
         }
-        let total_header = spec.shape.total_header.as_deref();
-        // RFC 9110 14.4: what follows the slash is the size of the whole.
-        let total = reply.headers.get(total_header.unwrap_or("content-range"));
+        let total = total_header(spec, reply);
         let is_blank = || reply.body.iter().all(u8::is_ascii_whitespace);
         let known = pages.filter(|_| hash.is_some());
         // reliability.md 2.1: suspect. What it means depends on what was promised, which the pager knows.
@@ -171,7 +169,7 @@ impl BodyDecoder<Batch> for PageBody {
         };
         let unlisted = page.decoded.unlisted;
         let kept = hash.and_then(|hash| {
-            let metadata = PageMetadata::of(&facts, sums.newest, &unlisted)?;
+            let metadata = PageMetadata::of(&facts, page.body_total, sums.newest, &unlisted)?;
             Some(NewPage {
                 hash,
                 metadata,
