@@ -295,6 +295,9 @@ pub fn keep_temporary_files_in(folder: &Path) {
 /// Lets SQLite write its temporary files, which hold rows, to the mirror's folder and not to one for all users. They have
 /// no name there. The setting is one for the whole process.
 fn keep_temporary_files_beside(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+    // Mirrors of other tests come and go.
+    #[cfg(test)]
+    keep_temporary_files_in(&std::env::temp_dir());
     let folder = TEMPORARY
         .get()
         .map_or_else(|| folder_of(path), PathBuf::as_path);

@@ -22,6 +22,7 @@ use rollbook_core::connector::api;
 use rollbook_core::connector::file::Connector;
 use rollbook_core::model::guard::GuardRules;
 use rollbook_core::model::{ApplyMode, Cause, History, named};
+use rollbook_core::store::database::keep_temporary_files_in;
 use rollbook_core::store::fitting::Layout;
 use rollbook_core::store::lookups::Lookups;
 use rollbook_core::store::{Store, tables};
@@ -147,6 +148,8 @@ async fn world(apply: ApplyMode, client: Arc<dyn PageClient>) -> World {
         .map(|stream| (*stream.table).clone())
         .collect();
     let folder = tempfile::tempdir().expect("a folder");
+    // Not in the folder of another test, which goes with it: some of these readings are larger than what stays in memory.
+    keep_temporary_files_in(&std::env::temp_dir());
     let store = Arc::new(Store::open(&folder.path().join("rollbook.db")).expect("a store"));
     let fitted = all.clone();
     let fit = move |connection: &mut Connection| {
