@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 use xxhash_rust::xxh3::Xxh3;
 
-pub use self::abridged::{Abridged, AbridgedBody};
+pub use self::abridged::{AbridgedBody, PageParts};
 pub use self::blocks::{Blocks, DecodedText, newest_of};
 pub use self::received::NewPage;
 pub(super) use self::received::{PageOutline, ReceivedPages};
@@ -68,10 +68,16 @@ struct KnownPage {
     metadata: String,
     /// The row number of its first row.
     first: i64,
-    rows: usize,
-    /// Of its rows as cells.
+    outline: RowsOutline,
+}
+
+/// What is kept of a page's rows.
+#[derive(Debug, Default)]
+struct RowsOutline {
+    count: usize,
+    /// Of the rows as cells.
     bytes: usize,
-    /// A hash of its rows' fingerprints.
+    /// A hash of their fingerprints.
     digest: i64,
     /// How many values other than null each column has.
     values: Vec<u32>,
@@ -122,10 +128,11 @@ impl KnownPages {
         let rows = self
             .rows_of(&*self.store.reader()?, page)
             .map_err(StoreError::sql("compare a known page"))?;
-        if rows.len() < page.rows || !seen::are(&rows, page.digest) {
+        let outline = &page.outline;
+        if rows.len() < outline.count || !seen::are(&rows, outline.digest) {
             return Ok(None);
         }
-        let rows = SeenRows::new(self, rows, (page.bytes, page.values.clone()));
+        let rows = SeenRows::new(self, rows, (outline.bytes, outline.values.clone()));
         Ok(Some(SeenPage {
             metadata: &page.metadata,
             rows,
@@ -134,7 +141,7 @@ impl KnownPages {
 
     /// The rows of the table from a page's first row on, as many as the page has.
     fn rows_of(&self, mirror: &Connection, page: &KnownPage) -> rusqlite::Result<Vec<SeenRow>> {
-        seen::rows_from(mirror, &self.table, page.first, page.rows)
+        seen::rows_from(mirror, &self.table, page.first, page.outline.count)
     }
 
     /// The blocks of a text that was decoded whole; none where rows cannot be found in it.
@@ -176,13 +183,15 @@ fn load(
                     decoded: row.get(1)?,
                     metadata: row.get(2)?,
                     first: row.get(3)?,
-                    rows: size(row.get(4)?),
-                    bytes: size(row.get(5)?),
-                    digest: row.get(6)?,
-                    values: values
-                        .split_ascii_whitespace()
-                        .flat_map(str::parse)
-                        .collect(),
+                    outline: RowsOutline {
+                        count: size(row.get(4)?),
+                        bytes: size(row.get(5)?),
+                        digest: row.get(6)?,
+                        values: values
+                            .split_ascii_whitespace()
+                            .flat_map(str::parse)
+                            .collect(),
+                    },
                 };
                 Ok((PageHash(row.get(0)?), page))
             },

@@ -69,8 +69,8 @@ pub use database::Store;
 pub use dry_run_copy::{DryRunCopy, remove_left_over};
 pub use error::StoreError;
 pub use known_pages::{
-    Abridged, AbridgedBody, Blocks, DecodedText, KnownPages, NewPage, PageHash, PagePart, SeenRows,
-    newest_of,
+    AbridgedBody, Blocks, DecodedText, KnownPages, NewPage, PageHash, PagePart, PageParts,
+    SeenRows, newest_of,
 };
 pub use private::make_folder_private as make_private_folder;
 pub use staging::{

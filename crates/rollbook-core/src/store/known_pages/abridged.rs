@@ -39,15 +39,16 @@ struct BodyGap {
     blocks: Vec<(RowBlock, Vec<u8>)>,
 }
 
-/// A page of which some rows were decoded.
-pub struct Abridged {
+/// The rows of a page, some of which may not have been decoded now.
+#[derive(Default)]
+pub struct PageParts {
     /// All its rows.
     pub parts: Vec<PagePart>,
     /// The newest time of the rows that were not decoded.
     pub newest: Option<Timestamp>,
     /// All its blocks.
     pub blocks: Blocks,
-    /// When the oldest of them was decoded.
+    /// When the oldest of them was decoded, if not now.
     pub decoded: Option<String>,
 }
 
@@ -231,7 +232,7 @@ impl AbridgedBody {
 
     /// Puts the rows of what is left and the others together; nothing where a block was left out elsewhere than in front of a
     /// row, or where there is something to report about a row. `starts` and `newest` as in [`DecodedText`].
-    pub fn join(self, mut rows: Rows, starts: &[u32], newest: Option<usize>) -> Option<Abridged> {
+    pub fn join(self, mut rows: Rows, starts: &[u32], newest: Option<usize>) -> Option<PageParts> {
         let text = DecodedText {
             text: &self.text,
             starts,
@@ -266,7 +267,7 @@ impl AbridgedBody {
         parts.push(PagePart::Decoded(Box::new(rows)));
         parts.reverse();
         let newest = times.into_iter().max();
-        Some(Abridged {
+        Some(PageParts {
             parts,
             newest: newest.and_then(|time| Timestamp::from_microsecond(time).ok()),
             blocks,

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::{Connection, Transaction, params};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Blocks, PageHash, SeenRows};
+use super::{Blocks, PageHash, RowsOutline, SeenRows};
 use crate::model::Table;
 use crate::model::row::{Cells, Rows};
 use crate::store::scratch::{ScratchAccess, scratch_database};
@@ -44,11 +44,9 @@ pub struct NewPage {
 /// What the rows of a page come to, part by part.
 pub(in crate::store) struct PageOutline {
     first: Option<FirstRow>,
-    rows: usize,
-    /// Of the rows as cells.
-    bytes: usize,
+    /// Without its digest, which ends with the last row.
+    rows: RowsOutline,
     digest: Xxh3,
-    values: Vec<u32>,
     is_plain: bool,
 }
 
@@ -73,10 +71,7 @@ struct ReceivedPage {
     first: FirstRow,
     metadata: String,
     decoded: Option<String>,
-    rows: usize,
-    bytes: usize,
-    digest: i64,
-    values: Vec<u32>,
+    rows: RowsOutline,
 }
 
 /// The blocks of new pages: in memory while they are few, else in a private database.
@@ -91,10 +86,8 @@ impl PageOutline {
     pub fn new() -> Self {
         Self {
             first: None,
-            rows: 0,
-            bytes: 0,
+            rows: RowsOutline::default(),
             digest: Xxh3::new(),
-            values: Vec::new(),
             is_plain: true,
         }
     }
@@ -109,8 +102,8 @@ impl PageOutline {
             }
             self.first = Some(FirstRow::Received(first));
         }
-        self.rows += rows.len();
-        self.bytes += rows.byte_count();
+        self.rows.count += rows.len();
+        self.rows.bytes += rows.byte_count();
         self.add_prints(rows.fingerprints().iter().copied());
         self.add_values(&rows.values);
     }
@@ -121,8 +114,8 @@ impl PageOutline {
             let first = rows.rows().first();
             self.first = first.map(|row| FirstRow::Stored(row.number));
         }
-        self.rows += rows.rows().len();
-        self.bytes += rows.byte_count();
+        self.rows.count += rows.rows().len();
+        self.rows.bytes += rows.byte_count();
         self.add_prints(rows.rows().iter().map(|row| row.fingerprint));
         self.add_values(rows.values());
     }
@@ -132,10 +125,11 @@ impl PageOutline {
     }
 
     fn add_values(&mut self, values: &[u32]) {
-        if self.values.len() < values.len() {
-            self.values.resize(values.len(), 0);
+        let sums = &mut self.rows.values;
+        if sums.len() < values.len() {
+            sums.resize(values.len(), 0);
         }
-        for (sum, values) in self.values.iter_mut().zip(values) {
+        for (sum, values) in sums.iter_mut().zip(values) {
             *sum += values;
         }
     }
@@ -157,7 +151,7 @@ impl ReceivedPages {
         let is_kept = self.known.len() + self.new.len() < MAX_PAGES
             && !table.series
             && !table.key.is_empty()
-            && outline.bytes >= MIN_BYTES
+            && outline.rows.bytes >= MIN_BYTES
             && outline.is_plain;
         let Some(first) = outline.first.filter(|_| is_kept) else {
             return Ok(());
@@ -166,10 +160,10 @@ impl ReceivedPages {
             first,
             metadata: page.metadata,
             decoded: page.decoded,
-            rows: outline.rows,
-            bytes: outline.bytes,
-            digest: outline.digest.digest() as i64,
-            values: outline.values,
+            rows: RowsOutline {
+                digest: outline.digest.digest() as i64,
+                ..outline.rows
+            },
         };
         self.new.insert(page.hash, received);
         self.blocks.add(page.hash, page.blocks.stored())
@@ -214,10 +208,10 @@ impl ReceivedPages {
                 page.decoded.as_deref().unwrap_or(now),
                 page.metadata,
                 first,
-                page.rows as i64,
-                page.bytes as i64,
-                page.digest,
-                joined(&page.values),
+                page.rows.count as i64,
+                page.rows.bytes as i64,
+                page.rows.digest,
+                joined(&page.rows.values),
                 blocks,
             ])?;
             Ok(())

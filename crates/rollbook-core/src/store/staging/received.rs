@@ -34,37 +34,34 @@ impl Staging {
     /// # Errors
     /// As [`Staging::add`].
     pub fn receive(&mut self, page: PageRows) -> Result<(), StoreError> {
-        let mut outline = match &page.note {
-            PageNote::New(_) => Some(PageOutline::new()),
-            PageNote::None | PageNote::Known(_) => None,
-        };
+        let mut outline = PageOutline::new();
+        let is_new = matches!(page.note, PageNote::New(_));
+        let mut is_sorted = true;
         page.rows.each_part(|part| {
             match &part {
-                PagePart::Decoded(rows) => self.add(rows)?,
-                PagePart::Seen(rows) => self.add_seen(rows)?,
-            }
-            if let Some(mut so_far) = outline.take() {
-                outline = match &part {
-                    PagePart::Decoded(rows) if !is_ascending(rows, &self.table.key) => None,
-                    PagePart::Decoded(rows) => {
-                        so_far.add(rows, &self.table.key);
-                        Some(so_far)
+                PagePart::Decoded(rows) => {
+                    self.add(rows)?;
+                    if is_new {
+                        is_sorted &= is_ascending(rows, &self.table.key);
+                        outline.add(rows, &self.table.key);
                     }
-                    PagePart::Seen(rows) => {
-                        so_far.add_seen(rows);
-                        Some(so_far)
+                }
+                PagePart::Seen(rows) => {
+                    self.add_seen(rows)?;
+                    if is_new {
+                        outline.add_seen(rows);
                     }
-                };
+                }
             }
             Ok(())
         })?;
-        match (page.note, outline) {
-            (PageNote::Known(hash), _) => self.pages.know(hash),
-            (PageNote::New(page), Some(outline)) => self
+        match page.note {
+            PageNote::Known(hash) => self.pages.know(hash),
+            PageNote::New(page) if is_sorted => self
                 .pages
                 .add(page, outline, &self.table)
                 .map_err(StoreError::sql("put aside what is known of a page"))?,
-            (PageNote::New(_), None) | (PageNote::None, _) => {}
+            PageNote::New(_) | PageNote::None => {}
         }
         Ok(())
     }

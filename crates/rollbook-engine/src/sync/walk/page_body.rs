@@ -134,14 +134,14 @@ impl BodyDecoder<Batch> for PageBody {
             let page = reader.finish(&spec.shape, &rules.decoder, &reply.body, total)?;
             ReadPage::whole(page, known, spec, reply)
         };
-        let (page, blocks) = (read.page, read.blocks);
-        for part in read.parts {
+        let (page, rows) = (read.page, read.rows);
+        for part in rows.parts {
             match part {
                 PagePart::Decoded(rows) => self.add(*rows, page.replaces),
                 PagePart::Seen(rows) => self.add_seen(rows),
             }
         }
-        self.sums.newest = self.sums.newest.max(read.newest);
+        self.sums.newest = self.sums.newest.max(rows.newest);
         let sums = self.sums;
         let facts = PageFacts {
             received: sums.received,
@@ -173,8 +173,8 @@ impl BodyDecoder<Batch> for PageBody {
             Some(NewPage {
                 hash,
                 metadata,
-                blocks,
-                decoded: read.decoded,
+                blocks: rows.blocks,
+                decoded: rows.decoded,
             })
         });
         let note = kept.map_or(PageNote::None, PageNote::New);

@@ -1,12 +1,10 @@
 //! A response that was read: decoded whole, or only the rows that are not known.
 
-use jiff::Timestamp;
-
 use super::known::{ListPages, PageMetadata, newest_column};
 use rollbook_core::connector::api::StreamSpec;
 use rollbook_core::connector::decode::Decoder;
 use rollbook_core::connector::response::{DecodedPage, PageReader};
-use rollbook_core::store::{Blocks, PagePart};
+use rollbook_core::store::{PagePart, PageParts};
 use rollbook_http::http::Reply;
 
 /// A response that was read.
@@ -14,12 +12,7 @@ use rollbook_http::http::Reply;
 pub(super) struct ReadPage {
     /// Without its rows.
     pub page: DecodedPage,
-    pub parts: Vec<PagePart>,
-    /// The newest time of the rows that were not decoded.
-    pub newest: Option<Timestamp>,
-    pub blocks: Blocks,
-    /// When the oldest rows were decoded, if not now.
-    pub decoded: Option<String>,
+    pub rows: PageParts,
 }
 
 impl ReadPage {
@@ -32,12 +25,12 @@ impl ReadPage {
     ) -> Self {
         let blocks = pages.map(|pages| pages.blocks(spec, reply, &page.decoded));
         let rows = std::mem::take(&mut page.decoded.rows);
-        Self {
-            page,
+        let rows = PageParts {
             parts: vec![PagePart::Decoded(Box::new(rows))],
             blocks: blocks.unwrap_or_default(),
-            ..Self::default()
-        }
+            ..PageParts::default()
+        };
+        Self { page, rows }
     }
 
     /// One of which only the rows were decoded that are not known. Nothing where none is known, or where there is something to
@@ -55,13 +48,7 @@ impl ReadPage {
         let unlisted = PageMetadata::unlisted(&body.metadata)?;
         page.decoded.unlisted.add(unlisted);
         let rows = std::mem::take(&mut page.decoded.rows);
-        let joined = body.join(rows, &page.decoded.starts, newest_column(spec))?;
-        Some(Self {
-            page,
-            parts: joined.parts,
-            newest: joined.newest,
-            blocks: joined.blocks,
-            decoded: joined.decoded,
-        })
+        let rows = body.join(rows, &page.decoded.starts, newest_column(spec))?;
+        Some(Self { page, rows })
     }
 }
