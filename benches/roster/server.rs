@@ -56,7 +56,7 @@ struct Lists {
 }
 
 impl Lists {
-    fn place(&self, name: &str) -> Option<usize> {
+    fn position(&self, name: &str) -> Option<usize> {
         match name {
             "roster" => Some(self.shown.load(Ordering::SeqCst)),
             name => self.lists.iter().position(|(list, _)| *list == name),
@@ -86,13 +86,13 @@ fn respond(path: &str, query: &str, lists: &Lists, answer: &mut Vec<u8>) -> Dura
             vendor::write(answer, "200 OK", "", &[vendor::TOKEN]);
             Duration::ZERO
         }
-        ["show", list] if let Some(place) = lists.place(list) => {
-            lists.shown.store(place, Ordering::SeqCst);
+        ["show", list] if let Some(shown) = lists.position(list) => {
+            lists.shown.store(shown, Ordering::SeqCst);
             vendor::write(answer, "200 OK", "", &["{}"]);
             Duration::ZERO
         }
         [list, pause, "users"] => {
-            match lists.place(list).map(|place| &lists.lists[place].1) {
+            match lists.position(list).map(|list| &lists.lists[list].1) {
                 Some(rows) => {
                     let page = rows.page(number("offset"), number("limit"));
                     let total = format!("X-Total-Count: {}\r\n", rows.ends.len());

@@ -67,7 +67,7 @@ pub struct Decoded {
     pub rows: Rows,
     /// Members that no column names.
     pub unlisted: Unlisted,
-    /// Where the object of each row begins in the response; not of all rows where that is not known, as in a response that was
+    /// The offset of each row's object in the response; not of all rows where that is not known, as in a response that was
     /// repaired or arrived in pieces, or whose rows are the members of an object.
     pub starts: Vec<u32>,
 }
@@ -308,7 +308,7 @@ impl RowReader<'_> {
         self.slots.forget(node.all_leaves())
     }
 
-    /// A name that lies in the text itself: that of a row's first member tells where the row begins, which serde does not.
+    /// A name that is a part of the text itself: that of a row's first member tells where the row begins, which serde does not.
     fn note_name(&mut self, name: &str) {
         if self.is_row_begun {
             let at = (name.as_ptr() as usize).wrapping_sub(self.text);

@@ -227,7 +227,7 @@ impl PageReader {
     }
 }
 
-/// Where the objects begin whose first names begin at these places in a text.
+/// The offsets of the objects whose first names are at these offsets of a text.
 fn row_starts(text: &str, names: &[u32]) -> Vec<u32> {
     let start = |name: &u32| {
         let before = text.as_bytes().get(..*name as usize)?;
@@ -237,11 +237,11 @@ fn row_starts(text: &str, names: &[u32]) -> Vec<u32> {
     names.iter().map_while(start).collect()
 }
 
-/// Places in a text as places in the body that it is a part of; a text that was repaired is none, and has no places.
-fn in_body(body: &[u8], text: &str, places: Vec<u32>) -> Vec<u32> {
-    let offset = (text.as_ptr() as usize).wrapping_sub(body.as_ptr() as usize);
-    let place = |place: u32| place.wrapping_add(offset as u32);
-    places.into_iter().map(place).collect()
+/// Offsets in a text as offsets in the body that it is a part of; a text that was repaired is none, and has no offsets.
+fn in_body(body: &[u8], text: &str, offsets: Vec<u32>) -> Vec<u32> {
+    let first = (text.as_ptr() as usize).wrapping_sub(body.as_ptr() as usize);
+    let moved = |offset: u32| offset.wrapping_add(first as u32);
+    offsets.into_iter().map(moved).collect()
 }
 
 fn unreadable_number() -> UnexpectedResponse {

@@ -74,7 +74,7 @@ impl KnownPages {
             gaps: Vec::new(),
             decoded: None,
         };
-        if search.index.places.is_empty() {
+        if search.index.starts.is_empty() {
             return Ok(None);
         }
         let (mut at, mut kept_from) = (0, 0);
@@ -148,7 +148,7 @@ impl<'a> BlockSearch<'a> {
             let (block, _) = stored_block(&loaded.blocks, columns, number)?;
             (block.start == start).then_some((page, number))
         });
-        let Some((page, number)) = follows.or_else(|| self.index.places.get(&start).copied())
+        let Some((page, number)) = follows.or_else(|| self.index.starts.get(&start).copied())
         else {
             return Ok(None);
         };
@@ -179,11 +179,11 @@ impl<'a> BlockSearch<'a> {
         Ok(is_stored.then_some((page, block, values)))
     }
 
-    /// The place of a page among those that are loaded.
+    /// The index of a page among those that are loaded.
     fn load(&mut self, number: u32) -> rusqlite::Result<Option<usize>> {
-        let place = self.loaded.iter().position(|page| page.number == number);
-        if place.is_some() || self.loaded.len() == MAX_PAGES {
-            return Ok(place);
+        let index = self.loaded.iter().position(|page| page.number == number);
+        if index.is_some() || self.loaded.len() == MAX_PAGES {
+            return Ok(index);
         }
         let hash = self.index.pages[number as usize];
         let Some(page) = self.known.pages.get(&hash) else {
@@ -245,22 +245,22 @@ impl AbridgedBody {
         }
         let mut blocks = Blocks::new(self.pages.table.columns.len());
         let mut times = Vec::new();
-        let mut places = Vec::with_capacity(self.gaps.len());
+        let mut rows_before = Vec::with_capacity(self.gaps.len());
         let mut done = 0;
         for gap in &self.gaps {
-            let place = starts.binary_search(&gap.at).ok()?;
-            blocks.add_decoded(&text, done..place);
+            let before = starts.binary_search(&gap.at).ok()?;
+            blocks.add_decoded(&text, done..before);
             for (block, values) in &gap.blocks {
                 blocks.add_known(block, values);
                 times.extend(block.newest);
             }
-            places.push(place);
-            done = place;
+            rows_before.push(before);
+            done = before;
         }
         blocks.add_decoded(&text, done..rows.len());
         let mut parts = Vec::with_capacity(2 * self.gaps.len() + 1);
-        for (gap, place) in self.gaps.into_iter().zip(places).rev() {
-            let behind = rows.split_off(place);
+        for (gap, before) in self.gaps.into_iter().zip(rows_before).rev() {
+            let behind = rows.split_off(before);
             parts.push(PagePart::Decoded(Box::new(behind)));
             parts.push(PagePart::Seen(gap.seen(&self.pages)));
         }

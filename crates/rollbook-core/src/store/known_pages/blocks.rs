@@ -74,7 +74,7 @@ pub struct Blocks {
 pub(super) struct BlockIndex {
     pub pages: Vec<PageHash>,
     /// The page and the block in it that start with bytes of a hash.
-    pub places: HashMap<u64, (u32, u32)>,
+    pub starts: HashMap<u64, (u32, u32)>,
 }
 
 /// The bytes of a stored [`RowBlock`]; those of its counts of values follow, one for each column.
@@ -259,7 +259,7 @@ impl BlockIndex {
             let blocks = row.get_ref(1)?.as_blob()?;
             let blocks = blocks.chunks_exact(FIXED + table.columns.len());
             for (number, block) in (0..).zip(blocks.filter_map(RowBlock::read)) {
-                index.places.entry(block.start).or_insert((page, number));
+                index.starts.entry(block.start).or_insert((page, number));
             }
             index.pages.push(hash);
         }

@@ -408,7 +408,7 @@ async fn rows_that_only_look_known_are_decoded() {
     }
 }
 
-/// Another context, or time, knows no block; nor is one kept of rows that have no place of their own in a response.
+/// Another context, or time, knows no block; nor is one kept of rows whose offsets in a response are not known.
 #[tokio::test]
 async fn blocks_count_as_long_as_their_pages() {
     let reading = Reading::new();
