@@ -35,29 +35,29 @@ struct FolderRights {
     mode: u32,
 }
 
-/// What follows.
+/// What the process does about its user.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
+enum UserChange {
     Stay,
     /// Continue as the folder's owner.
     Become,
     Refuse,
 }
 
-fn decide(user: &User, folder: FolderRights, state_use: StateUse) -> Verdict {
+fn decide(user: &User, folder: FolderRights, state_use: StateUse) -> UserChange {
     let needed = match state_use {
-        StateUse::None => return Verdict::Stay,
+        StateUse::None => return UserChange::Stay,
         StateUse::Reads => 0o5,
         StateUse::Owns => 0o7,
     };
     match user.uid {
-        0 if folder.uid != 0 => Verdict::Become,
+        0 if folder.uid != 0 => UserChange::Become,
         // What an owner lacks is the command's own error.
-        uid if uid == folder.uid => Verdict::Stay,
+        uid if uid == folder.uid => UserChange::Stay,
         _ if user.rights_by(folder.uid, folder.gid, folder.mode) & needed == needed => {
-            Verdict::Stay
+            UserChange::Stay
         }
-        _ => Verdict::Refuse,
+        _ => UserChange::Refuse,
     }
 }
 
@@ -87,13 +87,13 @@ pub fn continue_as_owner(folders: &Folders, state_use: StateUse) -> Result<(), E
     };
     let user = User::this();
     match decide(&user, rights, state_use) {
-        Verdict::Stay => {
+        UserChange::Stay => {
             if user.uid == 0 && state_use == StateUse::Owns {
                 credentials::open(&folders.config, &starter::credentials(&text));
             }
             Ok(())
         }
-        Verdict::Become => {
+        UserChange::Become => {
             if state_use == StateUse::Owns {
                 credentials::open(&folders.config, &starter::credentials(&text));
             }
@@ -105,7 +105,7 @@ pub fn continue_as_owner(folders: &Folders, state_use: StateUse) -> Result<(), E
                 ))
             })
         }
-        Verdict::Refuse => Err(Exit::denied(refusal(&folder, &found))),
+        UserChange::Refuse => Err(Exit::denied(refusal(&folder, &found))),
     }
 }
 
@@ -186,17 +186,23 @@ mod tests {
                 &[][..],
                 (rollbook, rollbook, 0o700),
                 Owns,
-                Verdict::Become,
+                UserChange::Become,
             ),
-            (0, &[], (rollbook, rollbook, 0o700), Reads, Verdict::Become),
-            (0, &[], (0, 0, 0o755), Owns, Verdict::Stay),
-            (0, &[], (rollbook, rollbook, 0o700), None, Verdict::Stay),
+            (
+                0,
+                &[],
+                (rollbook, rollbook, 0o700),
+                Reads,
+                UserChange::Become,
+            ),
+            (0, &[], (0, 0, 0o755), Owns, UserChange::Stay),
+            (0, &[], (rollbook, rollbook, 0o700), None, UserChange::Stay),
             (
                 rollbook,
                 &[],
                 (rollbook, rollbook, 0o700),
                 Owns,
-                Verdict::Stay,
+                UserChange::Stay,
             ),
             // Members of a group read if the folder lets them, and never own.
             (
@@ -204,31 +210,31 @@ mod tests {
                 &[rollbook],
                 (rollbook, rollbook, 0o700),
                 Reads,
-                Verdict::Refuse,
+                UserChange::Refuse,
             ),
             (
                 anna,
                 &[rollbook],
                 (rollbook, rollbook, 0o750),
                 Reads,
-                Verdict::Stay,
+                UserChange::Stay,
             ),
             (
                 anna,
                 &[rollbook],
                 (rollbook, rollbook, 0o750),
                 Owns,
-                Verdict::Refuse,
+                UserChange::Refuse,
             ),
             (
                 anna,
                 &[],
                 (rollbook, rollbook, 0o750),
                 Reads,
-                Verdict::Refuse,
+                UserChange::Refuse,
             ),
             // A folder for all, such as /tmp.
-            (anna, &[], (0, 0, 0o1777), Owns, Verdict::Stay),
+            (anna, &[], (0, 0, 0o1777), Owns, UserChange::Stay),
         ];
         for (uid, groups, (owner, gid, mode), state_use, expected) in rows {
             let user = User {

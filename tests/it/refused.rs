@@ -136,7 +136,7 @@ fn a_web_page_in_place_of_a_token_parks_nothing() {
 
 /// A job that worked is parked by the fourth refused run, and not by a bad moment of the vendor.
 #[test]
-fn a_refusal_of_what_worked_is_doubted() {
+fn a_refusal_of_what_worked_says_so() {
     let server = server();
     let installation = installation(&server, KEY);
     installation.sync().assert_ok("it works");
@@ -145,7 +145,7 @@ fn a_refusal_of_what_worked_is_doubted() {
         let before = server.log().len();
         let ran = installation.sync();
         let (outcome, message) = ran.outcome_and_message();
-        let (expected, doubt) = if run < 4 {
+        let (expected, is_retried) = if run < 4 {
             ("failed", true)
         } else {
             ("parked", false)
@@ -153,9 +153,8 @@ fn a_refusal_of_what_worked_is_doubted() {
         assert_eq!(outcome, expected, "{run}: {message}");
         // The organisation twice, and the users.
         assert_eq!(server.log().len() - before, 3, "{run}");
-        let is_doubted =
-            message.contains("; the credential worked before, so the first tick after ");
-        assert_eq!(is_doubted, doubt, "{run}: {message}");
+        let says_so = message.contains("; the credential worked before, so the first tick after ");
+        assert_eq!(says_so, is_retried, "{run}: {message}");
     }
     server.clear_faults();
     installation.sync().assert_ok("it works again");

@@ -131,7 +131,7 @@ fn entries_meet_by_code_and_else_by_what_they_mean() {
             &["-01=B"],
         ),
         (
-            "a text with zeros is not doubted",
+            "a text with zeros is taken as it is",
             "007,A\n",
             &["07=A"],
             &["+007=A at 2", "-07=A"],

@@ -12,7 +12,7 @@ const KILLS: usize = 8;
 const BYTES: usize = 60_000;
 
 /// One that sends nothing any more is killed as well.
-const PATIENCE: Duration = Duration::from_secs(8);
+const MAX_WAIT: Duration = Duration::from_secs(8);
 
 #[test]
 fn killed_workers_lose_nothing() {
@@ -65,7 +65,7 @@ fn play((seed, kills): (u64, usize), plan: Plan, port: impl FnOnce(&District) ->
         proxies[worker].set(Fault::None);
         let started = Instant::now();
         district.until("a kill", |_| {
-            proxies[worker].forwarded().0 > bytes || started.elapsed() > PATIENCE
+            proxies[worker].forwarded().0 > bytes || started.elapsed() > MAX_WAIT
         });
         district.workers[worker].kill();
         println!("kill {kill}: worker {worker} after {bytes} bytes");

@@ -60,7 +60,7 @@ impl App {
         let Some(rules) = source.and_then(|source| source.connector.webhook.as_ref()) else {
             return only(WebhookAnswer::Unknown);
         };
-        let (answer, why) = self.verdict(webhook, rules, request);
+        let (answer, why) = self.verify(webhook, rules, request);
         if let Some(why) = why
             && reported.is_due(name, self.clock.running())
         {
@@ -79,7 +79,7 @@ impl App {
     }
 
     /// Whether the call is real; if not, why, for the admin.
-    fn verdict(
+    fn verify(
         &self,
         webhook: &WebhookConfig,
         rules: &WebhookRules,

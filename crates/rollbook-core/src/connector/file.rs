@@ -480,7 +480,7 @@ pub struct ForEach {
     pub count: Option<CountConfig>,
 }
 
-/// How one request asks for several items of a time series. Whatever it does not return beyond doubt is asked for item
+/// How one request asks for several items of a time series. Whatever it does not clearly return is asked for item
 /// by item: a server may refuse it, or answer for fewer items than were named.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(any(test, feature = "testing"), derive(schemars::JsonSchema))]

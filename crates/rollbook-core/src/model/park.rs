@@ -65,7 +65,8 @@ impl fmt::Display for ParkReason {
 
 /// Refused runs of a job that worked before, and the wait in minutes until the next one. What worked may work again: a
 /// server has lost its database for a moment, or a person repairs something at the vendor.
-const DOUBTED: [(u32, u64); 6] = [(6, 6 * 60), (5, 3 * 60), (4, 60), (3, 30), (2, 10), (1, 2)];
+const REFUSED_WAITS: [(u32, u64); 6] =
+    [(6, 6 * 60), (5, 3 * 60), (4, 60), (3, 30), (2, 10), (1, 2)];
 
 /// The refused run that parks a job which worked before; until then its refusal may be a fault of the vendor.
 pub const PARKS_AT: u32 = 4;
@@ -75,10 +76,10 @@ pub const PARKED_RETRY: Duration = Duration::from_secs(23 * 3600);
 
 /// The wait after this many refused runs in a row of a job that worked before: minutes, hours, then a day.
 pub fn refused_retry(refused_runs: u32) -> Duration {
-    if refused_runs > DOUBTED[0].0 {
+    if refused_runs > REFUSED_WAITS[0].0 {
         return PARKED_RETRY;
     }
-    let step = DOUBTED.iter().find(|(runs, _)| refused_runs >= *runs);
+    let step = REFUSED_WAITS.iter().find(|(runs, _)| refused_runs >= *runs);
     step.map_or(Duration::ZERO, |(_, minutes)| {
         Duration::from_secs(minutes * 60)
     })

@@ -327,12 +327,12 @@ mod tests {
                 RetryDecision::Stop,
             ),
             (
-                "a wish wins",
+                "a Retry-After wins",
                 one(1, RetryLimit::Policy, Some(120), long, 0.5),
                 wait(120_000),
             ),
             (
-                "a wish for nothing does not",
+                "a Retry-After of 0 does not",
                 one(1, RetryLimit::Policy, Some(0), long, 0.5),
                 wait(500),
             ),
@@ -342,12 +342,12 @@ mod tests {
                 wait(4000),
             ),
             (
-                "a wish beyond the run",
+                "a Retry-After beyond the run",
                 one(1, RetryLimit::Policy, Some(3600), long, 0.5),
                 RetryDecision::Defer(Duration::from_secs(3600)),
             ),
             (
-                "a wish beyond the run, on the last attempt",
+                "a Retry-After beyond the run, on the last attempt",
                 one(5, RetryLimit::Policy, Some(3600), long, 0.5),
                 RetryDecision::Defer(Duration::from_secs(3600)),
             ),

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 pub const LARGE: u64 = 64 << 20;
 
 /// A reader may take so long.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+const MAX_HELD: SignedDuration = SignedDuration::from_mins(10);
 
 /// The bytes of SQLite's index of the log that are locked by who reads a state of the mirror (`WAL_READ_LOCK`, with
 /// `UNIX_SHM_BASE`).
@@ -32,7 +32,7 @@ impl HeldLog {
     /// The log's bytes, if it is large and has been held for long.
     pub(super) fn bytes(&self, mirror: &Path, now: Timestamp) -> Option<u64> {
         let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        since.filter(|since| now.duration_since(*since) >= PATIENCE)?;
+        since.filter(|since| now.duration_since(*since) >= MAX_HELD)?;
         log_bytes(mirror).filter(|bytes| *bytes >= LARGE)
     }
 }

@@ -56,8 +56,8 @@ pub(super) fn may_run(
     if let Some(parked) = &state.parked
         && !parked.reason.costs_nothing_to_try()
     {
-        let is_doubted = parked.reason == ParkReason::CredentialRefused && state.has_worked;
-        let retry = if is_doubted { refused } else { PARKED_RETRY };
+        let is_refused = parked.reason == ParkReason::CredentialRefused && state.has_worked;
+        let retry = if is_refused { refused } else { PARKED_RETRY };
         if due < scalar::saturating_add(last, signed(retry)) {
             let is_same = parked.config_fingerprint == Some(config_fingerprint());
             return if is_same {
@@ -230,24 +230,24 @@ mod tests {
         ] {
             check(name, state, expected);
         }
-        let doubted = |last_due: &str, refused_runs| JobState {
+        let refused = |last_due: &str, refused_runs| JobState {
             parked: None,
             ..refused(last_due, refused_runs, true)
         };
-        check("two minutes", doubted("2026-03-02T09:58", 1), Ok(()));
+        check("two minutes", refused("2026-03-02T09:58", 1), Ok(()));
         check(
             "a minute",
-            doubted("2026-03-02T09:59", 1),
+            refused("2026-03-02T09:59", 1),
             Err(SkipReason::BackOff(time("2026-03-02T10:01:00Z"))),
         );
         check(
             "a timeout after a week",
-            doubted("2026-03-02T09:59", 9),
+            refused("2026-03-02T09:59", 9),
             Ok(()),
         );
         check(
             "nine minutes",
-            doubted("2026-03-02T09:51", 2),
+            refused("2026-03-02T09:51", 2),
             Err(SkipReason::BackOff(time("2026-03-02T10:01:00Z"))),
         );
         check(

@@ -104,7 +104,7 @@ impl RunReport {
 
     /// The vendor refused a credential that worked before, which may be its fault: the run has failed, and the job is not
     /// parked. `again`: when a tick may run it.
-    pub fn doubt(&mut self, again: jiff::Timestamp) {
+    pub fn retry_credential(&mut self, again: jiff::Timestamp) {
         let failed = Outcome::Failed(Class::Auth);
         for stream in &mut self.streams {
             if stream.record.outcome == Outcome::Parked {

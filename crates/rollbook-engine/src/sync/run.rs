@@ -128,7 +128,7 @@ impl Runner {
         let refused_runs = before.refused_runs.saturating_add(1);
         if is_refused && before.has_worked && refused_runs < PARKS_AT {
             let again = self.clock.wall_clock_after(refused_retry(refused_runs));
-            report.doubt(again);
+            report.retry_credential(again);
         }
         let locks: Vec<String> = report
             .streams

@@ -304,7 +304,7 @@ impl RefreshChain {
                 let note =
                     move |vault: &dyn GrantStore, source: &SourceName| vault.ended(source, end);
                 return Err(match in_vault(vault, source, note).await? {
-                    // Nothing may be sent again, so it is not doubted.
+                    // Nothing may be sent again, so it is not tried once more.
                     true if is_invalid(&kind) => {
                         self.reject(candidate, clock);
                         HttpErrorKind::SignInNeeded(None)

@@ -5,8 +5,8 @@
 //! cancelled in the middle would lose a rotated refresh token.
 
 mod changes;
-mod doubt;
 mod passwords;
+mod refused_access;
 mod rest;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use self::changes::Follower;
 pub use self::changes::Refetch;
-use self::doubt::Doubt;
+use self::refused_access::RefusedAccess;
 use self::rest::TokenRest;
 use super::grant::GrantStore;
 use super::rotation::{ChainOrigin, RefreshChain};
@@ -55,7 +55,7 @@ struct Inner {
     /// Whether a request with a token or key of this source has succeeded.
     has_worked: AtomicBool,
     /// Whether a refused token or key may still turn out to be good.
-    is_doubted: AtomicBool,
+    is_refused: AtomicBool,
 }
 
 #[derive(Default)]
@@ -66,7 +66,7 @@ struct TokenState {
     rest: Option<TokenRest>,
     /// Failed token requests in a row.
     failures: u32,
-    doubt: Option<Doubt>,
+    refused: Option<RefusedAccess>,
     chain: RefreshChain,
     /// Requested scopes that were not granted, by the last response that declared any.
     missing: Vec<String>,
@@ -138,7 +138,7 @@ impl TokenManager {
     ) -> Result<Self, HttpError> {
         let step = || format!("prepare the tokens of {}", rules.source);
         let token_source = TokenSource::of(&rules).map_err(|kind| kind.at(step(), ""))?;
-        let (state, unproven, has_worked, is_doubted) = Default::default();
+        let (state, unproven, has_worked, is_refused) = Default::default();
         Ok(Self(Arc::new(Inner {
             source: rules.source,
             token_source: RwLock::new(Arc::new(token_source)),
@@ -149,7 +149,7 @@ impl TokenManager {
             unproven,
             metrics,
             has_worked,
-            is_doubted,
+            is_refused,
         })))
     }
 
@@ -201,7 +201,7 @@ impl TokenManager {
     /// A request with this token succeeded, so the previous refresh token can be dropped.
     async fn note_accepted(&self, access: &Access) {
         self.0.has_worked.store(true, Ordering::Relaxed);
-        self.0.end_doubt(access).await;
+        self.0.end_refusal(access).await;
         let unproven = self.0.unproven.load(Ordering::Relaxed);
         let is_proof = unproven != 0 && access.generation >= unproven;
         let taken = |()| {

@@ -36,7 +36,7 @@ pub struct DatabaseSession {
     client: Client,
     driver: JoinHandle<()>,
     /// How long an answer is waited for.
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl Drop for DatabaseSession {
@@ -61,13 +61,13 @@ impl DatabaseSession {
         Ok(Self {
             client,
             driver,
-            patience: ANSWER,
+            timeout: ANSWER,
         })
     }
 
     /// Waits no longer than this for an answer.
-    pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -109,7 +109,7 @@ impl DatabaseSession {
 
     /// Statements without values.
     pub async fn batch(&self, sql: &str) -> Result<(), DatabaseError> {
-        answered(self.patience, self.client.batch_execute(sql)).await
+        answered(self.timeout, self.client.batch_execute(sql)).await
     }
 
     /// Statements without values that may take long: outside a transaction, or in one that was begun for them.
@@ -123,7 +123,7 @@ impl DatabaseSession {
         sql: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<u64, DatabaseError> {
-        answered(self.patience, self.client.execute_typed(sql, parameters)).await
+        answered(self.timeout, self.client.execute_typed(sql, parameters)).await
     }
 
     /// A question.
@@ -132,7 +132,7 @@ impl DatabaseSession {
         sql: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, DatabaseError> {
-        answered(self.patience, self.client.query_typed(sql, parameters)).await
+        answered(self.timeout, self.client.query_typed(sql, parameters)).await
     }
 }
 

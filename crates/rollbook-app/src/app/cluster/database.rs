@@ -17,7 +17,7 @@ const SHORT_SESSIONS: usize = 6;
 const BULK_SESSIONS: usize = 4;
 
 /// How long an answer is waited for: a little longer than the server lets a statement take, so that its own words arrive.
-const PATIENCE: Duration = SHORT.saturating_add(Duration::from_secs(3));
+const TIMEOUT: Duration = SHORT.saturating_add(Duration::from_secs(3));
 
 /// Where the cluster's tables are.
 pub struct ClusterDatabase {
@@ -102,7 +102,7 @@ impl ClusterDatabase {
     /// As [`ClusterDatabase::session`].
     pub async fn connect(&self) -> Result<DatabaseSession, DatabaseError> {
         let session = DatabaseSession::connect(&self.address).await?;
-        Ok(session.with_patience(PATIENCE))
+        Ok(session.with_timeout(TIMEOUT))
     }
 
     /// Where it is, for messages.

@@ -41,7 +41,7 @@ pub(super) struct DraftColumn {
     pub kind: &'static str,
     pub help: String,
     /// Why the type is a guess that deserves a look.
-    pub doubt: &'static str,
+    pub uncertainty: &'static str,
     /// The value of each row that is a text or a whole number: what a key can be.
     pub values: Vec<Option<String>>,
 }
@@ -152,14 +152,14 @@ pub(super) fn find(
             found.unnamable += 1;
             continue;
         }
-        let (kind, doubt) = seen_here.kind();
+        let (kind, uncertainty) = seen_here.kind();
         seen_here.values.resize(rows, None);
         found.columns.push(DraftColumn {
             name: unique(&cut(&snake(&text)), &mut names),
             path: text,
             kind,
             help: help.get(&path).cloned().unwrap_or_default(),
-            doubt,
+            uncertainty,
             values: seen_here.values,
         });
     }
@@ -173,7 +173,7 @@ fn of_itself(found: &ListRows<'_>, names: &mut BTreeSet<String>) -> Vec<DraftCol
         path: path.to_owned(),
         kind: "text",
         help: String::new(),
-        doubt: "",
+        uncertainty: "",
         values,
     };
     let bare = |row: &&JsonNode| match row {
@@ -296,7 +296,7 @@ impl MemberValues {
         self.booleans + self.integers + self.reals + self.texts + self.composites == 0
     }
 
-    /// The type, and a doubt.
+    /// The type, and what is uncertain about it.
     fn kind(&self) -> (&'static str, &'static str) {
         let numbers = self.integers + self.reals;
         let scalars = self.booleans + numbers + self.texts;

@@ -91,12 +91,12 @@ fn a_sample_becomes_columns_in_its_order() {
         "tags = \"tags : json\"",
     ];
     assert_eq!(columns, expected);
-    for doubt in [
+    for uncertainty in [
         "times without a zone are taken as UTC",
         "the sample has no value of it",
         "1 more members are not listed",
     ] {
-        assert!(text.contains(doubt), "{doubt}: {text}");
+        assert!(text.contains(uncertainty), "{uncertainty}: {text}");
     }
 }
 

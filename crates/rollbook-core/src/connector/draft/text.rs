@@ -302,11 +302,11 @@ fn column_line(column: &DraftColumn) -> String {
         "" => from,
         help => format!("{{ from = {from}, help = {} }}", toml_string(help)),
     };
-    let doubt = match column.doubt {
+    let uncertainty = match column.uncertainty {
         "" => String::new(),
-        doubt => format!("    {}", assumption(doubt)),
+        uncertainty => format!("    {}", assumption(uncertainty)),
     };
-    line(&format!("{} = {value}{doubt}", column.name))
+    line(&format!("{} = {value}{uncertainty}", column.name))
 }
 
 /// The first sentence of a description.

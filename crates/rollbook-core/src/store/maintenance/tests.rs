@@ -61,9 +61,9 @@ impl Installation {
 
     /// The last connection that closes takes the log away.
     fn wait_for_the_writer(&self) {
-        let patience = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(30);
         while self.path("mirror.db-wal").exists() {
-            assert!(Instant::now() < patience, "the writer did not end");
+            assert!(Instant::now() < deadline, "the writer did not end");
             thread::yield_now();
         }
     }

@@ -254,7 +254,7 @@ impl Laws {
         })
     }
 
-    /// Judges a run that has ended.
+    /// Checks a run that has ended.
     pub(super) fn after_run(
         &mut self,
         scenario: &Scenario,

@@ -1,7 +1,7 @@
 //! One request for a step of several series: their rows are told apart by the item that each names.
 //!
 //! A saving, and no other reading: each series is compared, checked and written by itself, and has its own step and
-//! checkpoint. Whatever such a response does not show beyond doubt is requested for the series alone: a refused request,
+//! checkpoint. Whatever such a response does not clearly show is requested for the series alone: a refused request,
 //! an unreadable row, and a series of which no row was received, because a server may answer for fewer than were named.
 //! It may also leave rows out silently: see `probe.rs`.
 
@@ -340,7 +340,7 @@ async fn respond_whole(
     }
 }
 
-/// What a request for one walk alone returned, of those that a response for several leaves in doubt.
+/// What a request for one walk alone returned, of those that a response for several leaves unclear.
 enum Alone {
     NotAsked,
     Rows(Box<SharedRows>),

@@ -81,7 +81,7 @@ pub(super) fn key() -> Grant {
 }
 
 #[tokio::test]
-async fn a_refusal_of_what_worked_is_doubted_in_the_run() {
+async fn a_refusal_of_what_worked_is_refused_in_the_run() {
     for (name, is_key, seconds, tokens, pages) in [
         ("a key, for a moment", true, 1, 0, 3),
         ("a key, for ten seconds", true, 10, 0, 4),

@@ -61,7 +61,7 @@ impl Inner {
         if let TokenSource::Key(access) = &mut token_source {
             access.generation = state.generation;
         }
-        (state.rest, state.doubt, state.failures) = (None, None, 0);
+        (state.rest, state.refused, state.failures) = (None, None, 0);
         self.has_worked.store(false, Ordering::Relaxed);
         let mut current = self
             .token_source

@@ -1,7 +1,7 @@
-//! Doubts a refused token or key: what worked a moment ago may work again, and a new token may not be known everywhere yet.
+//! Tries a refused token or key again: what worked a moment ago may work again, and a new token may not be known everywhere yet.
 //!
 //! First the same token once more a moment later, then a new one, and that one once more too. Requests that run
-//! concurrently share the doubt. A key has no successor; one that has worked is tried a third time.
+//! concurrently share the wait. A key has no successor; one that has worked is tried a third time.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const A_WHILE: Duration = Duration::from_secs(13);
 
 /// A refused token or key that may be good.
 #[derive(Clone, Copy)]
-pub(super) struct Doubt {
+pub(super) struct RefusedAccess {
     generation: u64,
     /// How often it was sent once more.
     repeats: usize,
@@ -50,13 +50,13 @@ impl Inner {
         let may_replace = may_replace && !token_source.is_key();
         let now = self.clock.running();
         let known = state
-            .doubt
-            .filter(|doubt| doubt.generation == access.generation);
-        let repeats = known.map_or(0, |doubt| doubt.repeats);
-        if let Some(doubt) = known
-            && now < doubt.until
+            .refused
+            .filter(|refused| refused.generation == access.generation);
+        let repeats = known.map_or(0, |refused| refused.repeats);
+        if let Some(refused) = known
+            && now < refused.until
         {
-            return AfterRefusal::SameAgain(doubt.until - now);
+            return AfterRefusal::SameAgain(refused.until - now);
         }
         let wait = match repeats {
             0 if state
@@ -74,27 +74,27 @@ impl Inner {
             }
             _ => return AfterRefusal::Stop,
         };
-        state.doubt = Some(Doubt {
+        state.refused = Some(RefusedAccess {
             generation: access.generation,
             repeats: repeats + 1,
             until: now + wait,
         });
-        self.is_doubted.store(true, Ordering::Relaxed);
+        self.is_refused.store(true, Ordering::Relaxed);
         AfterRefusal::SameAgain(wait)
     }
 
     /// A request with this token succeeded.
-    pub(super) async fn end_doubt(&self, access: &Access) {
-        if !self.is_doubted.load(Ordering::Relaxed) {
+    pub(super) async fn end_refusal(&self, access: &Access) {
+        if !self.is_refused.load(Ordering::Relaxed) {
             return;
         }
         let mut state: tokio::sync::MutexGuard<'_, TokenState> = self.state.lock().await;
         if state
-            .doubt
-            .is_some_and(|doubt| doubt.generation == access.generation)
+            .refused
+            .is_some_and(|refused| refused.generation == access.generation)
         {
-            state.doubt = None;
-            self.is_doubted.store(false, Ordering::Relaxed);
+            state.refused = None;
+            self.is_refused.store(false, Ordering::Relaxed);
         }
     }
 }
